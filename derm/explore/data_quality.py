@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from derm.data.catalogue import Catalogue
 from derm.data.check import Finding, check_data, cure_of
 from derm.data.diagnosis_words import contradict
-from derm.data.split import Leak, count_leak, split_catalogue
+from derm.data.split import By, Leak, count_leak, split_catalogue
 from derm.data.store import table_key
 from derm.data.value_words import value_called
 from derm.errors import DataFault
@@ -38,10 +38,11 @@ REPLICATES = 200
 
 
 class Leaks(NamedTuple):
-    """The two ways to split: by lesion, or None where the data set does not tell its lesions; and by image."""
+    """The two ways to split: by lesion, or None where the data set does not tell its lesions; and by image, or None
+    where a diagnosis has too few images, as where the table names the parts."""
 
     by_lesion: Leak | None
-    by_image: Leak
+    by_image: Leak | None
 
 
 class SourceCue(NamedTuple):
@@ -53,19 +54,31 @@ class SourceCue(NamedTuple):
 
 
 def count_leaks(catalogue: Catalogue) -> Leaks:
-    """Count what both splits leak; DataFault where there are too few images to split."""
-    dx = catalogue.table["dx"]
-    by_image = count_leak(split_catalogue(catalogue, "image"), dx)
-    try:
-        by_lesion = count_leak(split_catalogue(catalogue, "lesion"), dx)
-    except DataFault:
-        by_lesion = None
-    return Leaks(by_lesion, by_image)
+    """Count what both splits leak; DataFault where there are too few images for either."""
+    dx, found, faults = catalogue.table["dx"], dict[By, Leak](), list[DataFault]()
+    ways: tuple[By, ...] = ("lesion", "image")
+    for by in ways:
+        try:
+            found[by] = count_leak(split_catalogue(catalogue, by), dx)
+        except DataFault as fault:
+            faults.append(fault)
+    if not found:
+        raise faults[-1]
+    return Leaks(found.get("lesion"), found.get("image"))
 
 
 def leak_sentence(leaks: Leaks) -> str:
     """What the two splits leak, in words."""
-    image = leaks.by_image
+    image, lesion = leaks.by_image, leaks.by_lesion
+    if image is None:
+        if lesion is None:
+            raise ValueError("nothing was split")
+        return say(
+            "Split by lesion, as here, {leaked:,} of {test:,} test images show a lesion that is also in training. A "
+            "diagnosis has too few images to split by image, as in the paper.",
+            leaked=lesion.with_sister,
+            test=lesion.test,
+        )
     share = f"{100 * image.share:.0f}{SPACE}%"
     said = say(
         "Split by image, as in the paper, {leaked:,} of {test:,} test images ({share}) show a lesion that is also in "
@@ -76,7 +89,6 @@ def leak_sentence(leaks: Leaks) -> str:
         leaked_melanomas=image.by_class["mel"][1],
         melanomas=image.by_class["mel"][0],
     )
-    lesion = leaks.by_lesion
     if lesion is None:
         more = say("This data set does not tell which images show the same lesion, so more may leak unseen.")
     else:
@@ -86,8 +98,8 @@ def leak_sentence(leaks: Leaks) -> str:
 
 def leak_shares(leaks: Leaks) -> dict[str, dict[str, tuple[int, int]]]:
     """For each way to split, by its name, the images of each class in test and those with a sister in training."""
-    named = {"by image, as in the paper": leaks.by_image.by_class}
-    return named if leaks.by_lesion is None else named | {"by lesion": leaks.by_lesion.by_class}
+    named = {"by image, as in the paper": leaks.by_image, "by lesion": leaks.by_lesion}
+    return {name: leak.by_class for name, leak in named.items() if leak is not None}
 
 
 def part_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -31,7 +31,7 @@ from derm.model.weights import Model
 from derm.predict.doubts import doubts_of
 from derm.predict.forms import BLANK, Forms
 from derm.predict.interpret import Prediction, interpret
-from derm.predict.learned_words import all_not_learned
+from derm.predict.learned_words import codes_not_learned
 from derm.predict.picture_kind import PictureKind
 from derm.predict.pixels import PARTS, Part, shape_of
 
@@ -113,8 +113,9 @@ class Case:
     at_data: "Case | None" = None
     """The case at the data's own mix, where this is it at a practice's, see `derm.predict.practice`; else None."""
 
-    not_learned: tuple[str, ...] = ()
-    """Those of `CODES` whose probability means nothing, for the weights have learned from hardly any such image."""
+    not_learned: tuple[str, ...] | None = None
+    """Those of `CODES` whose probability means nothing, for the weights have learned from hardly any such image; None
+    where the weights do not tell what they have learned from."""
 
     views: int = 1
     """Over how many views, turned and mirrored, the answer is the mean: 1 or 8, see `derm.predict.views`."""
@@ -378,7 +379,7 @@ def diagnose(
         referral_threshold=description.referral_threshold,
         conformal_thresholds=description.conformal_thresholds,
         mix=description.known_mix,
-        not_learned=tuple(all_not_learned(description.training)),
+        not_learned=codes_not_learned(description.training),
         looks_inside=description.model.looks_inside,
         weighs_cells=description.model.weighs_cells,
         **{name: None if values is None else values[0].item() for name, values in kind._asdict().items()},

@@ -47,6 +47,15 @@ def all_not_learned(training: Mapping[str, Any]) -> dict[str, str]:
     return {code: not_learned(code, training) for code in hardly_learned(training)}
 
 
+def codes_not_learned(training: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The codes of the diagnoses that cannot be predicted; None where the weights do not tell."""
+    if "learned" not in training.get("data", {}):
+        return None
+    from derm.data.learned import classes_learned, hardly_learned
+
+    return None if classes_learned(training) is None else hardly_learned(training)
+
+
 def none_of(training: Mapping[str, Any]) -> str:
     """All diagnoses that cannot be predicted in one sentence, with what becomes of the malignant probability; '' where
     there is none."""

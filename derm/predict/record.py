@@ -85,7 +85,11 @@ FIELDS = (
     Field("sha256", "text", "Of the file's content; empty from the app, or where the file could not be read"),
     Field("schema", "count", f"Version of this schema: {SCHEMA}"),
     Field("error", "text", "Why the picture was refused, or one of its files could not be written; else empty"),
-    Field("not_learned", "words", "Codes of which the weights have learned from hardly any image: `p_…` means nothing"),
+    Field(
+        "not_learned",
+        "words",
+        "Codes that the weights have hardly learned: `p_…` means nothing; null in JSON where they do not tell",
+    ),
 )
 """The schema, in the order of the columns: what makes an answer doubtful, and what to do, before any diagnosis."""
 
@@ -199,7 +203,7 @@ def record_of(
         "written_as": written_as,
         "sha256": sha256,
         "error": error,
-        "not_learned": list(case.not_learned),
+        "not_learned": None if case.not_learned is None else list(case.not_learned),
     }
     return _complete(known)
 

@@ -275,6 +275,20 @@ def test_the_leak_is_said_in_figures():
         data_quality.Leaks(None, image)
     )
     assert list(data_quality.leak_shares(data_quality.Leaks(None, image))) == ["by image, as in the paper"]
+    few = data_quality.Leaks(lesion, None)
+    assert data_quality.leak_sentence(few).startswith("Split by lesion, as here, 0 of 8 test images show a lesion that")
+    assert list(data_quality.leak_shares(few)) == ["by lesion"]
+
+
+def test_too_few_images_to_split_by_image_do_not_hide_the_split_by_lesion(drawn_catalogue):
+    table = drawn_catalogue.table
+    few = table.index.isin(table[table["dx"] == "df"].index[:-2])
+    parts = dict(zip(table["image_id"], split_catalogue(drawn_catalogue).parts, strict=True))
+    named = replace(drawn_catalogue, table=table.assign(dx=table["dx"].mask(few, "unknown")), parts=parts)
+    leaks = data_quality.count_leaks(named)
+    assert (leaks.by_image, leaks.by_lesion.with_sister) == (None, 0)
+    with pytest.raises(DataFault, match="too few to split"):
+        data_quality.count_leaks(replace(named, table=named.table.assign(lesion_id=""), parts={}))
 
 
 def test_leaks_of_a_drawn_set_follow_from_its_split(drawn_catalogue):

@@ -74,7 +74,11 @@ def test_probabilities_that_mean_nothing_are_named_beside_them(tiny_model):
     assert record["not_learned"] == ["df", "mel"]
     assert json_of(record, "CC0-1.0")["not_learned"] == ["df", "mel"]
     assert row_of(record)["not_learned"] == "df mel"
-    assert row_of(record_of(diagnose(tiny_model, skin, "a.png")))["not_learned"] == ""
+    untold = record_of(diagnose(tiny_model, skin, "a.png"))
+    assert untold["not_learned"] is None
+    assert row_of(untold)["not_learned"] == ""
+    learned["classes"] = dict.fromkeys(CODES, 100)
+    assert record_of(diagnose(few, skin, "a.png"))["not_learned"] == []
 
 
 def test_below_the_threshold_nobody_is_referred_and_without_one_nothing_is_said():
