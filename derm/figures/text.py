@@ -86,8 +86,17 @@ def plain(text: str) -> str:
 
     What UTF-8 cannot hold, as in a name without an encoding, is a question mark.
     """
-    known = text.encode(errors="replace").decode()
+    known = _TAKEN.sub("\N{WORD JOINER}", text.encode(errors="replace").decode())
     return re.sub(rf"([{re.escape(string.punctuation)}])", r"\\\1", known)
+
+
+_TAKEN = re.compile(
+    r"(?<=:)(?=(?:[\w+-]*[^\W\d][\w+-]*|[+-]1|\d{3,}):)"  # an icon: :smile:, :material_home:
+    r"|(?<=http)(?=s?://)|(?<=www)(?=\.)|(?<=[\w.+-]@)(?=\w)"  # an address
+    r"|(?<=(?<!\S)[-<>~])(?=[-=>]>?(?!\S))",  # an arrow, a dash or a sign: ->, --, >=
+    re.IGNORECASE,
+)
+"""Places in letters that pages take for more even behind backslashes: what stands there is taken apart, unseen."""
 
 
 def in_markdown(text: str) -> str:

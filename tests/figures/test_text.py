@@ -42,7 +42,14 @@ def test_a_counted_share_is_called_all_or_none_only_where_it_is(share, text, to_
 
 
 def test_names_cannot_format_a_page():
-    assert plain("a_b*[x](http://y) :red[z] ø×") == r"a\_b\*\[x\]\(http\:\/\/y\) \:red\[z\] ø×"
+    for taken in ("http://y.z", "HTTPS://y.z", "www.y.z", "me@x.de", ":material_home:", ":smile:", ":+1:", ":100:",
+                  "a -> b", "a <-> b", "a <- b", "a -- b", "a >= b", "a <= b", "a ~= b"):  # fmt: skip
+        apart = plain(taken).replace("\\", "")
+        assert apart.count("\N{WORD JOINER}") == 1
+        assert apart.replace("\N{WORD JOINER}", "") == taken
+    for left in ("10:30:15", "a--b", "--resume", "a->b", "x@", "5 > 3", "C:x"):
+        assert "\N{WORD JOINER}" not in plain(left)
+    assert plain("a_b*[x](ftp://y) :red[z] ø×") == r"a\_b\*\[x\]\(ftp\:\/\/y\) \:red\[z\] ø×"
     assert capital("basal cell") == "Basal cell"
 
 
