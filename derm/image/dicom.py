@@ -15,6 +15,7 @@ from PIL.JpegImagePlugin import get_sampling
 
 from derm.errors import ImageRefused
 from derm.image import jpeg
+from derm.image.depth import STRIP
 from derm.image.isolate import in_own_process
 from derm.image.named_colours import not_converted
 from derm.image.profiles import adobe_rgb
@@ -230,7 +231,7 @@ def _jpeg_pixels(data: "Dataset", name: str) -> NDArray[np.uint8]:
 
 def _other_pixels(data: "Dataset", how: str, name: str) -> NDArray[Any]:
     """RGB out of what pydicom turns into it."""
-    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.processing import apply_color_lut, convert_color_space
 
     told = str(data.PhotometricInterpretation)
     _check_extent(data, how, name)
@@ -240,8 +241,13 @@ def _other_pixels(data: "Dataset", how: str, name: str) -> NDArray[Any]:
         _check_bits(_segment(_frame(data), 0xF7)[0], name)
     elif how == "JPEG 2000" and told != "PALETTE COLOR":
         _check_wavelets(_frame(data), told, name)
-    data.pixel_array_options(decoding_plugin=DECODERS[how])
+    by_strips = told == "YBR_FULL" and how in ("uncompressed", "RLE")
+    data.pixel_array_options(decoding_plugin=DECODERS[how], raw=by_strips)
     pixels = data.pixel_array  # YBR becomes RGB here
+    if by_strips:  # as a whole it takes 24 bytes a pixel more
+        pixels = np.require(pixels, requirements="W")
+        for top in range(0, len(pixels), STRIP):
+            pixels[top : top + STRIP] = convert_color_space(pixels[top : top + STRIP], told, "RGB")
     if told == "PALETTE COLOR":
         colours = apply_color_lut(pixels, data)
         if colours.dtype == np.uint8 and pixels.max() > 0xFF:

@@ -160,6 +160,14 @@ def test_brightness_and_colour_differences_become_rgb():
     assert np.abs(picture.astype(int) - skin()).max() <= 3
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("told", ["RGB", "YBR_FULL"])
+def test_the_largest_picture_that_is_read_is_read_without_compression(told):
+    seen = np.tile(skin(), (112, 112, 1))[:5400, :7200]
+    data = data_of(seen, PhotometricInterpretation=told, PixelData=seen.tobytes())
+    assert read_image(file_of(data), "a.dcm").shape == seen.shape
+
+
 def test_a_palette_becomes_its_colours():
     places = (np.arange(48 * 64) % 256).astype(np.uint8).reshape(48, 64)
     ramp = (np.arange(256, dtype=np.uint16) * 257).tobytes()
