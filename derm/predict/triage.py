@@ -79,6 +79,7 @@ WITHHELD = mark("Your opinion first: the answer is shown once you have given you
 
 READING_AGAIN = mark("Reading the picture again …")
 
+CLEARED_ELSEWHERE = mark("Cases that another tab had, too, were cleared there, and are forgotten here as well.")
 NO_LONGER_KEPT = mark("The cases that this tab had are no longer kept. Choose the files again.")
 
 OTHER_WEIGHTS = mark("Other weights are in use by now: the pictures of this tab are read again, and answered by them.")

@@ -10,12 +10,12 @@ import os
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Lock, Timer
-from typing import Any
+from typing import Any, NamedTuple
 
 MINUTES = "DERM_KEEP_MINUTES"
-"""Environment variable: for how many minutes after its last use a visit is kept; 0 keeps none."""
+"""Environment variable: for how many minutes a visit is kept after its page was closed; 0 keeps none."""
 
 DEFAULT_MINUTES = 30.0
 LONGEST = 7 * 24 * 3600
@@ -34,12 +34,27 @@ def minutes() -> float:
     return DEFAULT_MINUTES if math.isnan(given) else max(0.0, given)
 
 
+class KeptVisit(NamedTuple):
+    """What is kept under a token."""
+
+    used: float
+    """When it was kept, or its page was closed; it ages from then on, and not while its page is open."""
+
+    visit: Any
+
+
 class KeptVisits:
-    """Visits by token, the longest unused first; threads may share it. What is over is forgotten though nobody asks."""
+    """Visits by token, the longest unused first; threads may share it. What is over is forgotten though nobody asks.
+
+    A visit that took over another one's list is of its line, as the tab after a reload, and one that was duplicated.
+    """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock
-        self._visits: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+        self._visits: OrderedDict[str, KeptVisit] = OrderedDict()
+        self._open: set[str] = set()
+        self._lines: dict[str, str] = {}
+        self._cleared: dict[str, frozenset[str]] = {}
         self._lock = Lock()
         self._timer: Timer | None = None
 
@@ -52,26 +67,69 @@ class KeptVisits:
         with self._lock:
             self._visits.pop(token, None)
             if self._seconds > 0:
-                self._visits[token] = (self._clock(), visit)
+                self._visits[token] = KeptVisit(self._clock(), visit)
             self._forget_old()
 
-    def find(self, token: str) -> Any | None:  # noqa: ANN401
+    def use(self, token: str) -> bool:
+        """The visit is in use: it is the last to go from now on; whether it is still kept."""
+        with self._lock:
+            if token in self._visits:
+                self._visits.move_to_end(token)
+            return token in self._visits
+
+    def come(self, token: str) -> None:
+        """The visit has a page open: what is kept of it stays for as long."""
+        with self._lock:
+            self._open.add(token)
+
+    def leave(self, token: str) -> None:
+        """The page of the visit was closed: its time begins."""
+        with self._lock:
+            self._open.discard(token)
+            if (kept := self._visits.get(token)) is not None:
+                self._visits[token] = kept._replace(used=self._clock())  # in its place: of who has gone nothing is used
+            self._forget_old()
+
+    def find(self, token: str, by: str = "") -> Any | None:  # noqa: ANN401
         """What is kept under `token`, or None; it stays there, and is the first to go from now on.
 
-        Whoever asks keeps it under a token of his own: each reload would be one more visit.
+        by: the token under which whoever asks keeps it from now on: each reload would be one more visit.
         """
         with self._lock:
             self._forget_old()
             kept = self._visits.get(token)
             if kept is None:
                 return None
+            if by:
+                self._lines[by] = self._lines.get(token, token)
             self._visits.move_to_end(token, last=False)
-            return kept[1]
+            return kept.visit
 
     def forget(self, token: str) -> None:
         """Keep it no longer."""
         with self._lock:
             self._visits.pop(token, None)
+
+    def clear(self, token: str, keys: Iterable[str], rest: Callable[[Any], Any | None]) -> None:
+        """Keep the rows with these keys no longer, neither of the visit nor of others of its line.
+
+        rest: what is left of a visit without them, None for nothing.
+        """
+        with self._lock:
+            line = self._lines.get(token, token)
+            for other in [other for other in self._visits if self._lines.get(other, other) == line]:
+                left = rest(self._visits[other].visit)
+                if left is None:
+                    del self._visits[other]
+                else:
+                    self._visits[other] = self._visits[other]._replace(visit=left)
+            self._cleared[line] = self._cleared.get(line, frozenset()) | frozenset(keys)
+            self._forget_old()
+
+    def cleared(self, token: str) -> frozenset[str]:
+        """The keys of the rows that were cleared by visits of this one's line."""
+        with self._lock:
+            return self._cleared.get(self._lines.get(token, token), frozenset())
 
     def forget_old(self) -> None:
         """Keep no longer what was used too long ago."""
@@ -81,10 +139,14 @@ class KeptVisits:
 
     def _forget_old(self) -> None:
         oldest = self._clock() - self._seconds
-        for token in [token for token, (used, _) in self._visits.items() if used < oldest]:
+        for token in [one for one, kept in self._visits.items() if kept.used < oldest and one not in self._open]:
             del self._visits[token]
         while len(self._visits) > MOST_VISITS:
             self._visits.popitem(last=False)
+        known = self._open.union(self._visits)
+        self._lines = {token: line for token, line in self._lines.items() if token in known}
+        lines = {self._lines.get(token, token) for token in known}
+        self._cleared = {line: keys for line, keys in self._cleared.items() if line in lines}
         if self._visits and self._timer is None and self._seconds < LONGEST:
             self._timer = Timer(self._seconds + 1, self.forget_old)
             self._timer.daemon = True

@@ -54,9 +54,10 @@ def save_listed(
 ) -> Saved:
     """Save a row of the list, with the answer that is shown now, see `derm.records.write.save_case`.
 
-    An outline that was corrected on the page becomes a correction. mm_per_pixel: as the clinician gives it, where
-    the case has none of its own, of the file or a ruler. lesion_known: see `NewPicture`. Raises RecordsFault where the
-    row has no file, for another scale than the answer is measured with, and for what is no entry.
+    An outline that was corrected on the page becomes a correction where none is kept, see `outline_since`.
+    mm_per_pixel: as the clinician gives it, where the case has none of its own, of the file or a ruler. lesion_known:
+    see `NewPicture`. Raises RecordsFault where the row has no file, for another scale than the answer is measured with,
+    and for what is no entry.
     """
     if listed.case is None or listed.file is None or not can_be_saved(listed):
         raise RecordsFault(say(NO_FILE))
@@ -114,10 +115,11 @@ def _is_answer(case: Case, model: Model, answer: Entry) -> bool:
 
 class OtherOutline(NamedTuple):
     """An outline, bool (H, W), that a page shows, and that is not the one that stands in the records: the model's own,
-    one that was drawn and kept before another one, or one that is not kept yet."""
+    one that was drawn and kept before another one, or one that is not kept yet, beside another one that was drawn or
+    the model's."""
 
     outline: NDArray[np.bool_]
-    kind: Literal["model", "former", "new"]
+    kind: Literal["model", "former", "other", "new"]
 
 
 def outline_since(case: Case, kept: PictureHistory) -> OtherOutline | None:
@@ -131,7 +133,9 @@ def outline_since(case: Case, kept: PictureHistory) -> OtherOutline | None:
         return None
     if case.polygons is None:
         return OtherOutline(outline, "model")
-    return OtherOutline(outline, "former" if packed in [row["outline"] for row in kept.corrections] else "new")
+    if packed in [row["outline"] for row in kept.corrections]:
+        return OtherOutline(outline, "former")
+    return OtherOutline(outline, "other" if corrected else "new")
 
 
 def keep_other_answer(records: Records, actor: str, case: Case, model: Model, kept: PictureHistory) -> str:
@@ -140,7 +144,7 @@ def keep_other_answer(records: Records, actor: str, case: Case, model: Model, ke
     Raises RecordsFault where it is measured with a scale, or in an outline, that the records do not have.
     """
     other = outline_since(case, kept)
-    if other is not None and other.kind == "new":
+    if other is not None and other.kind in ("other", "new"):
         raise RecordsFault(
             say("The answer is measured in an outline that the records do not have: save the outline first.")
         )

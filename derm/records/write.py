@@ -114,9 +114,10 @@ def save_case(
     """Save a picture with its patient, lesion and visit, which are made where they are new.
 
     before: the opinion that `actor` gave before the answer was shown. answer: of `derm.records.answer.kept_answer`, if
-    it was shown. outline: as `actor` corrected it, bool (height, width). The same picture of the same visit, the same
-    answer and the same outline are kept once, the picture by its first name; another scale than it has is refused, and
-    a lesion that is known elsewhere (OtherPlace). All of it is kept, or nothing.
+    it was shown. outline: as `actor` corrected it, bool (height, width). The same picture of the same visit and the
+    same answer are kept once, the picture by its first name; another scale than it has is refused, and a lesion that is
+    known elsewhere (OtherPlace). An outline that somebody has drawn of it already stays: only `correct` puts another in
+    its place. All else is kept, or nothing.
     """
     actor = entry.name(actor, entry.WHO_ENTERS)
     _check_scale(picture)
@@ -173,11 +174,13 @@ def correct(
     basis: Basis | None = None,
     outline: NDArray[np.bool_] | None = None,
     note: str | None = None,
+    seen: str | None = None,
 ) -> str:
     """Keep what a clinician knows better of a picture: the diagnosis and what it rests on, or the outline, bool (H, W).
 
     It stands in place of the picture's last correction, which stays; what is not given is taken over from that. The
-    key comes back.
+    key comes back. seen: the key of the correction that `actor` saw standing, '' for none; another one that was entered
+    meanwhile is not replaced unasked. None where nobody looked.
     """
     actor = entry.name(actor, entry.WHO_ENTERS)
     if diagnosis is None and outline is None:
@@ -194,6 +197,14 @@ def correct(
             if diagnosis is None:
                 raise RecordsFault(say("This outline stands already: nothing was entered."))
             outline = None
+        if last is not None and seen not in (None, last["id"]):
+            raise RecordsFault(
+                say(
+                    "{author} has corrected this picture meanwhile: look at what stands now, and save once more if "
+                    "yours shall stand in its place.",
+                    author=last["author"],
+                )
+            )
         known = last is not None and (diagnosis, basis) == (last["diagnosis"], last["basis"])
         if known and diagnosis is not None and outline is not None:
             # One row holds what stands and not who gave what: a diagnosis that is given once more gets one of its own.
@@ -554,9 +565,9 @@ def _answer(connection: Connection, actor: str, picture_id: str, answer: Mapping
 
 
 def _outline(connection: Connection, actor: str, picture_id: str, outline: NDArray[np.bool_]) -> None:
-    """Keep a corrected outline, unless the last correction has the same."""
+    """Keep a corrected outline, unless there is one: nobody has said that this one is newer, or better."""
     last = last_of(connection, tables.correction, tables.correction.c.picture_id == picture_id)
-    if last is None or last["outline"] != pack(outline):
+    if last is None or last["outline"] is None:
         _correction(connection, actor, picture_id, outline=outline)
 
 

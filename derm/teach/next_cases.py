@@ -28,12 +28,15 @@ LISTED = 12
 class LastAnswer(NamedTuple):
     """What the last answer for a picture says of how sure it is.
 
-    probabilities: float64 (7,), at the data's own share of malignant lesions. spread: over eight views, 0 … 0.5; None
-    where it was asked over one, or is known at another share alone. weights: the
-    label of those that answered. weights_sha256, calibration: what tells them from others.
+    probabilities: float64 (7,), at the data's own share of malignant lesions. moved: whether the answer was shown at
+    another one. views: over how many it was asked. spread: of these, 0 … 0.5; None for one, and where it is known at
+    another share alone. weights: the label of those that answered. weights_sha256, calibration: what tells them from
+    others.
     """
 
     probabilities: NDArray[np.float64]
+    moved: bool
+    views: int
     spread: float | None
     weights: str
     weights_sha256: str
@@ -60,7 +63,7 @@ def answers_for(records: Records, pictures: Iterable[str]) -> dict[str, LastAnsw
     """The last answer that can be relied on, by the picture's key; pictures without one are left out."""
     answer = tables.answer
     identity = (answer.c.weights_sha256, answer.c.calibration)
-    columns = (answer.c.picture_id, answer.c.answerable, answer.c.record, answer.c.weights, *identity)
+    columns = (answer.c.picture_id, answer.c.answerable, answer.c.record, answer.c.views, answer.c.weights, *identity)
     with records.reading() as connection:
         rows = connection.execute(select(*columns).order_by(tables.entered(answer))).mappings()
         last = {row["picture_id"]: dict(row) for row in rows}
@@ -70,20 +73,20 @@ def answers_for(records: Records, pictures: Iterable[str]) -> dict[str, LastAnsw
         if row is not None and row["answerable"]:
             told = record_of(row["record"])
             if told is not None and all(told.get(f"p_{code}") is not None for code in CODES):
-                shares, spread = _at_data(told)
-                found[key] = LastAnswer(shares, spread, row["weights"], row["weights_sha256"], row["calibration"])
+                own = (row["weights"], row["weights_sha256"], row["calibration"])
+                found[key] = LastAnswer(*_at_data(told, row["views"]), *own)
     return found
 
 
-def _at_data(told: Mapping[str, Any]) -> tuple[NDArray[np.float64], float | None]:
-    """The probabilities of a record, float64 (7,), and how far its views are apart, at the data's own share of
-    malignant lesions: only there do two answers compare. How far they are apart there a record at another share does
-    not tell."""
+def _at_data(told: Mapping[str, Any], views: int) -> tuple[NDArray[np.float64], bool, int, float | None]:
+    """The probabilities of a record, float64 (7,), whether they were moved, over how many views it was asked, and how
+    far these are apart, at the data's own share of malignant lesions: only there do two answers compare. How far they
+    are apart there a record at another share does not tell."""
     shares = np.array([told[f"p_{code}"] for code in CODES], dtype=np.float64)
     moved = shares_of(told)
     if moved is None or not shares.sum() > 0:
-        return shares, told.get("spread")
-    return change_shares(shares[None] / shares.sum(), *moved)[0], None
+        return shares, False, views, told.get("spread")
+    return change_shares(shares[None] / shares.sum(), *moved)[0], True, views, None
 
 
 def next_cases(

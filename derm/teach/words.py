@@ -30,9 +30,20 @@ NEXT_NOTE = mark(
 SHARE_BY_LOT = mark("Drawn by lot")
 NOTHING_NEXT = mark("Every kept case is confirmed.")
 ONE_VIEW = mark("asked over one view, so that the margin decides alone")
+VIEWS_ALONE = mark(
+    "asked over {views} views, but how far these are apart at the data's own mix is not kept, so that the margin "
+    "decides alone"
+)
 NO_ANSWER = mark("no answer that can be relied on, so that nothing tells how sure it is")
 CLOSE = 0.2
 """Margin below which two diagnoses are called close."""
+MARGINS = {
+    (True, False): mark("{one} {share} and {other} {rest} are close"),
+    (True, True): mark("at the data's own mix {one} {share} and {other} {rest} are close"),
+    (False, False): mark("{one} {share} and {other} {rest}"),
+    (False, True): mark("at the data's own mix {one} {share} and {other} {rest}"),
+}
+"""What is said of the two likeliest, by whether they are close and the answer was shown at another mix."""
 APART = 0.1
 """Spread from which answers are said to change with the view: a standard deviation of ten percentage points."""
 
@@ -46,7 +57,7 @@ def why(case: "NextCase") -> str:
 def _doubt(case: "NextCase") -> str:
     if case.answer is None:
         return say(NO_ANSWER)
-    shares = case.answer.probabilities
+    shares, moved = case.answer.probabilities, case.answer.moved
     first, second = sorted(range(len(CODES)), key=lambda index: -shares[index])[:2]
     named = {
         "one": DIAGNOSES[first].called,
@@ -54,13 +65,10 @@ def _doubt(case: "NextCase") -> str:
         "other": DIAGNOSES[second].called,
         "rest": fine_percent(shares[second]),
     }
-    if shares[first] - shares[second] < CLOSE:
-        margin = say("{one} {share} and {other} {rest} are close", **named)
-    else:
-        margin = say("{one} {share} and {other} {rest}", **named)
-    spread = case.answer.spread
+    margin = say(MARGINS[bool(shares[first] - shares[second] < CLOSE), moved], **named)
+    spread, views = case.answer.spread, case.answer.views
     if spread is None or math.isnan(spread):
-        return f"{margin}; {say(ONE_VIEW)}"
+        return f"{margin}; {say(VIEWS_ALONE, views=views) if views > 1 else say(ONE_VIEW)}"
     if spread >= APART:
         turned = say("the answer changes when the picture is turned (± {spread})", spread=fine_percent(spread))
     else:

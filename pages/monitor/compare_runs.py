@@ -42,6 +42,8 @@ def compare_runs() -> None:
         show_table(figures, column_config=words.formats(), alt=say("Best and last figures of each run"))
     else:
         st.caption(say(words.NOTHING_MEASURED))
+    if len(chosen) < 2:
+        return
     st.markdown("**" + say("Settings that differ") + "**")
     differing = compare.differences(chosen)
     if not differing:

@@ -24,11 +24,15 @@ class OpenPage(NamedTuple):
     """One visitor's open page."""
 
     presence: Presence
+    visits: KeptVisits
     token: str
+    kept_as: str
+    """The token that its list is kept under."""
 
     def close(self) -> None:
         """The page was closed, or its connection broke off."""
         self.presence.leave(self.token)
+        self.visits.leave(self.kept_as)
 
 
 @st.cache_resource
@@ -49,14 +53,15 @@ def budget() -> Budget:
 
 
 @st.cache_resource(scope="session", on_release=OpenPage.close, show_spinner=False)
-def _visit(token: str) -> OpenPage:
-    return OpenPage(presence(), token)
+def _visit(token: str, kept_as: str) -> OpenPage:
+    return OpenPage(presence(), kept_visits(), token, kept_as)
 
 
 def is_here(token: str) -> None:
     """Tell that this page is open; Streamlit tells when it is closed."""
-    visit = _visit(token)
+    visit = _visit(token, opening.own(token))
     visit.presence.come(visit.token)
+    visit.visits.come(visit.kept_as)
 
 
 def bounded(app: App) -> Messages:

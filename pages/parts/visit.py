@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -42,9 +42,24 @@ from pages.parts.spinning import spinning
 
 if TYPE_CHECKING:
     from derm.data.catalogue import Catalogue
+    from derm.records.write import Saved
 
 HELD = ("held", "trials", "follow_ups")
 """What Compare keeps of the visitor's cases, by their keys."""
+
+
+class KeptList(NamedTuple):
+    """What is kept of a visit over a reload of its page."""
+
+    cases: list[ListedCase]
+    waiting: list[str]
+    """Names of the files that waited to be read."""
+
+    weights: str
+    """Key of those that answered, see `weights_key`."""
+
+    saved: "dict[str, Saved]"
+    """Where rows were saved in the records, by their keys."""
 
 
 @spinning(mark("Loading the model …"), once=True)
@@ -95,6 +110,7 @@ def begin(model: Model) -> None:
     """Give a new visitor a list of cases, with a drawn sample already analysed; settle that of an old one."""
     if "cases" in st.session_state:
         is_here(st.session_state.token)
+        drop_cleared(model)
         settle()
         return
     st.session_state.cases = []
@@ -105,6 +121,7 @@ def begin(model: Model) -> None:
     st.session_state.setdefault("round", 0)
     st.session_state.setdefault("views", 1)
     st.session_state.setdefault("entered", {})
+    st.session_state.setdefault("kept_before", {})
     st.session_state.setdefault("token", kept_visits().new_token())
     is_here(st.session_state.token)
     keep_sample(model, case_list.first_sample())
@@ -319,6 +336,8 @@ def read_file(model: Model, file: WaitingFile) -> None:
         key = cases[0].key
         if (was := state.entered.get(digest)) is not None and cases[0].case is not None:
             cases = case_list.with_case(cases, key, with_entries(cases[0].case, was))
+        if (kept := state.kept_before.get(digest)) is not None:
+            state.saved = state.get("saved", {}) | {key: kept}
     if follow and not batch:
         state.at_hand = key
     state.cases = cases
@@ -469,15 +488,24 @@ def own() -> bool:
     return any(not listed.drawn for listed in st.session_state.cases)
 
 
+def kept_as() -> str:
+    """The token that this visit's list is kept under."""
+    return opening.own(st.session_state.token)
+
+
 def remember() -> None:
     """Keep the list over a reload of the page, if it holds more than drawings."""
-    cases = st.session_state.cases
-    if st.session_state.get("remembered") is cases:
+    cases, saved = st.session_state.cases, st.session_state.get("saved", {})
+    before: KeptList | None = st.session_state.get("remembered")
+    same = before is not None and before.cases is cases and before.saved == saved
+    if same and (kept_visits().use(kept_as()) or not own()):
         return
-    st.session_state.remembered = cases
+    waiting = [file.name for file in st.session_state.reading.waiting]
+    st.session_state.remembered = KeptList(cases, waiting, weights_key(shared_model()), saved)
     if own():
-        waiting = [file.name for file in st.session_state.reading.waiting]
-        kept_visits().keep(opening.own(st.session_state.token), (cases, waiting, weights_key(shared_model())))
+        kept_visits().keep(kept_as(), st.session_state.remembered)
+    else:
+        kept_visits().forget(kept_as())
 
 
 def claim() -> None:
@@ -491,36 +519,43 @@ def take_over() -> None:
     if token is None:
         return
     st.session_state.claimed = True
-    found = kept_visits().find(opening.own(token))
+    found: KeptList | None = kept_visits().find(opening.own(token), kept_as())
     if found is None:
         tell(say(triage.NO_LONGER_KEPT))
         return
-    before, waiting, weights = found
-    if waiting:
-        tell(triage.not_read(waiting))
-    if weights != weights_key(shared_model()):
-        read_again(before, token)
+    before = found.cases
+    if found.waiting:
+        tell(triage.not_read(found.waiting))
+    if found.weights != weights_key(shared_model()):
+        read_again(found, token)
         return
-    for listed in before:
-        for held in (listed.stored, None if listed.case is None else pixels_of(listed.case)):
-            if held is not None and held.owner:
-                held.owner = st.session_state.token
+    own_files(before)
+    st.session_state.saved = found.saved | st.session_state.get("saved", {})
     st.session_state.cases = [*(one for one in st.session_state.cases if not one.drawn), *before]
     settle()  # some may have been let go while nobody had a page of them open
     st.session_state.at_hand = rows()[0].key
     st.session_state.table_open = len(before) > 1
 
 
-def read_again(before: list[ListedCase], token: str) -> None:
+def own_files(cases: list[ListedCase]) -> None:
+    """Let the files and pictures of these rows, but for drawn samples, belong to this visit."""
+    for listed in cases:
+        for held in (listed.stored, None if listed.case is None else pixels_of(listed.case)):
+            if held is not None and held.owner:
+                held.owner = st.session_state.token
+
+
+def read_again(kept: KeptList, token: str) -> None:
     """Let the files of a list that other weights answered, that of the visit `token`, wait to be read again; what was
-    entered to them stays. Say which have none."""
+    entered to them, and where they were saved, stays. Say which have none."""
+    before = kept.cases
     # The list is in the order of the latest first, and what is read comes on top.
     files = [(one, content) for one in reversed(before) if one.digest and (content := one.file) is not None]
+    digests = {one.key: case_list.digest_of(one.name, content) for one, content in files}
     st.session_state.entered = {
-        case_list.digest_of(one.name, content): entries_of(was)
-        for one, content in files
-        if (was := one.answers) is not None
+        digests[one.key]: entries_of(was) for one, _ in files if (was := one.answers) is not None
     }
+    st.session_state.kept_before = {digests[key]: saved for key, saved in kept.saved.items() if key in digests}
     if files:
         tell(say(triage.OTHER_WEIGHTS))
     if gone := [one.name for one in before if not (one.digest and one.file) and not one.drawn and not one.refusal]:
@@ -529,9 +564,37 @@ def read_again(before: list[ListedCase], token: str) -> None:
 
 
 def clear() -> None:
-    """Forget every case of this visitor, and what waits to be read."""
-    kept_visits().forget(opening.own(st.session_state.token))
+    """Forget every case of this visitor, what the visit left before a reload of its page or to a tab that was
+    duplicated, and what waits to be read."""
+    cases: list[ListedCase] = st.session_state.cases
+    keys = {listed.key for listed in cases}
+    kept_visits().clear(kept_as(), keys, partial(without, keys))
+    own_files(cases)  # which a tab that was duplicated has taken over
     budget().forget(st.session_state.token)
     st.session_state.round += 1  # a fresh uploader, so that the files' bytes are let go
-    for name in ("cases", "memory", "rows", "remembered", "entered", *HELD):
+    for name in ("cases", "memory", "rows", "remembered", "entered", "kept_before", "saved", *HELD):
         st.session_state.pop(name, None)
+
+
+def without(keys: set[str], kept: KeptList) -> KeptList | None:
+    """A kept list without the rows with these keys; None where nothing of the visitor's own is left."""
+    left = [listed for listed in kept.cases if listed.key not in keys]
+    if all(listed.drawn for listed in left):
+        return None
+    return kept._replace(cases=left, saved={key: one for key, one in kept.saved.items() if key not in keys})
+
+
+def drop_cleared(model: Model) -> None:
+    """Forget the rows that this tab was handed, or has handed on, and that were cleared in the other one; say so."""
+    cases, gone = st.session_state.cases, kept_visits().cleared(kept_as())
+    left = [listed for listed in cases if listed.key not in gone]
+    if len(left) == len(cases):
+        return
+    st.session_state.cases = left
+    for name in HELD:
+        st.session_state.pop(name, None)
+    if not left:
+        keep_sample(model, case_list.first_sample())
+    elif st.session_state.at_hand in gone:
+        st.session_state.at_hand = rows()[0].key
+    tell(say(triage.CLEARED_ELSEWHERE))

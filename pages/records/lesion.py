@@ -148,14 +148,19 @@ def correct(one: PictureHistory) -> None:
             say("Save the correction"),
             key=f"save-{fields}",
             on_click=counted_once(save_correction),
-            args=(key, fields, one.picture),
+            args=(key, fields, one),
         )
         saving.tell_refusal(key)
 
 
-def save_correction(key: str, fields: str, picture: Entry) -> None:
+def last_seen(one: PictureHistory) -> str:
+    """The key of the correction that stands where the visitor looks, see `derm.records.write.correct`."""
+    return str(one.corrections[-1]["id"]) if one.corrections else ""
+
+
+def save_correction(key: str, fields: str, one: PictureHistory) -> None:
     """Keep a correction, as the fields say whose keys end so."""
-    state = st.session_state
+    state, picture = st.session_state, one.picture
 
     def do() -> None:
         file = chosen_file(f"outline-{fields}")
@@ -166,6 +171,7 @@ def save_correction(key: str, fields: str, picture: Entry) -> None:
             diagnosis=state[f"diagnosis-{fields}"],
             basis=state[f"basis-{fields}"],
             outline=None if file is None else given_outline(file, picture),
+            seen=last_seen(one),
         )
         if file is not None:
             give_up_copies(file.file_id)

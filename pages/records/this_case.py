@@ -5,7 +5,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from derm.figures.text import plain
-from derm.language.speech import say
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict import words as case_words
 from derm.predict.case import Case
@@ -16,7 +16,11 @@ from derm.records.case import is_other_answer, keep_other_answer, kept_as, outli
 from derm.records.read import PictureHistory
 from pages.parts import saving
 from pages.parts.pressing import counted_once
-from pages.records.lesion import attempt, fields_of, lesion
+from pages.records.lesion import attempt, fields_of, last_seen, lesion
+
+OUTLINE_OTHER = mark("The records keep another outline that was drawn; the one on this page is not kept yet.")
+OUTLINES_SINCE = words.OUTLINES_SINCE | {"other": OUTLINE_OTHER}
+"""By the kinds of `derm.records.case.OtherOutline`."""
 
 
 def this_case(model: Model, listed: ListedCase) -> None:
@@ -91,17 +95,18 @@ def drawn_since(listed: ListedCase, kept: PictureHistory) -> None:
         st.warning(plain(words.scale_since(kept.picture["mm_per_pixel"], given)), icon=":material/straighten:")
     key = f"drawn-{listed.key}"
     if (other := outline_since(case, kept)) is not None:
-        st.warning(say(words.OUTLINES_SINCE[other.kind]), icon=":material/edit:")
+        st.warning(say(OUTLINES_SINCE[other.kind]), icon=":material/edit:")
         st.button(
             say("Save the model's outline") if other.kind == "model" else say("Save the outline"),
-            type="primary" if other.kind == "new" else "secondary",
+            type="primary" if other.kind in ("other", "new") else "secondary",
             key=f"save-{fields_of(key)}",
             on_click=counted_once(keep_outline),
-            args=(key, kept.picture["id"], other.outline),
+            args=(key, kept, other.outline),
         )
         saving.tell_refusal(key)
 
 
-def keep_outline(key: str, picture_id: str, outline: NDArray[np.bool_]) -> None:
-    """Keep the outline as a correction of its own."""
-    attempt(key, lambda: write.correct(saving.records(), saving.actor(), picture_id, outline=outline))
+def keep_outline(key: str, kept: PictureHistory, outline: NDArray[np.bool_]) -> None:
+    """Keep the outline as a correction of its own, in place of what the visitor saw standing."""
+    picture_id, seen = kept.picture["id"], last_seen(kept)
+    attempt(key, lambda: write.correct(saving.records(), saving.actor(), picture_id, outline=outline, seen=seen))

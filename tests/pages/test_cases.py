@@ -36,6 +36,7 @@ from pages.compare import two_visits
 from pages.parts import opening
 from pages.parts import saving as parts_saving
 from pages.parts import visit as parts_visit
+from pages.records import this_case
 
 pytestmark = pytest.mark.slow
 
@@ -289,6 +290,70 @@ def test_what_is_drawn_after_a_case_was_saved_is_kept_or_said_not_to_be(page, ke
     mask = next(listed.case.mask for listed in page.session_state.cases if listed.key == key)
     assert one.corrections[-1]["outline"] == pack(mask)
     assert len(page.warning) == 1
+
+
+def reloaded(page: AppTest) -> tuple[AppTest, str]:
+    """The page as it is after a reload, and the key of its only row."""
+    again = AppTest.from_file(APP, default_timeout=60).switch_page(PAGE).run()
+    again.session_state.claimed_token = page.session_state.token
+    again.run()
+    while again.session_state.reading.waiting:
+        again.run()
+    return again, again.session_state.cases[0].key
+
+
+def corrections(kept) -> list[bytes]:
+    (state,) = read.search(kept)
+    (one,) = read.lesion_history(kept, state.lesion_id).visits[0].pictures
+    return [row["outline"] for row in one.corrections]
+
+
+def save_drawn(page: AppTest) -> str:
+    """A picture whose outline was drawn, saved; its key."""
+    page.text_input(key="actor").set_value("Dr A").run()
+    key = upload(page, "one.png", 2)
+    place(page, key, patient="P-001")
+    page.selectbox(key=f"site-{key}").set_value("upper_back")
+    drawn(page, key)
+    page.button(key=f"save-case-{key}").click().run()
+    assert words.ANSWER_KEPT in text(page)
+    return key
+
+
+def test_a_page_knows_after_a_reload_what_was_saved_and_that_another_outline_is_newer(page, kept):
+    save_drawn(page)
+    (first,) = corrections(kept)
+    (state,) = read.search(kept)
+    newer = np.zeros((60, 80), dtype=bool)
+    newer[5:20, 5:20] = True
+    height, width = page.session_state.shown.case.shape
+    write.correct(kept, "Dr B", state.worst.picture_id, outline=np.resize(newer, (height, width)))
+    page, key = reloaded(page)
+    assert not page.exception
+    assert "Save this case" not in [one.label for one in page.button]
+    assert words.ANSWER_KEPT in text(page)
+    assert words.OUTLINE_OLDER in [one.value for one in page.warning]
+    assert len(corrections(kept)) == 2
+    drawn(page, key, side=50)
+    assert this_case.OUTLINE_OTHER in [one.value for one in page.warning]
+    page.text_input(key="actor").set_value("Dr A")
+    write.correct(kept, "Dr C", state.worst.picture_id, diagnosis="nv", basis=entry.Basis.CLINICAL)
+    button(page, "Save the outline").click().run()  # of a page that has not seen it
+    assert "Dr C has corrected this picture meanwhile: look at what stands now" in text(page)
+    assert len(corrections(kept)) == 3
+    button(page, "Save the outline").click().run()
+    assert corrections(kept)[-1] not in (None, first, *corrections(kept)[:3])
+    assert not page.warning
+
+
+def test_where_a_row_was_saved_is_known_when_other_weights_read_it_again(page, kept):
+    key = save_drawn(page)
+    with mock.patch.object(parts_visit, "weights_key", return_value="others"):
+        again, new = reloaded(page)
+    assert not again.exception
+    assert new != key
+    assert again.session_state.saved[new] == page.session_state.saved[key]
+    assert words.ANSWER_KEPT in text(again)
 
 
 def test_a_clock_that_goes_back_over_midnight_leaves_the_page_and_what_was_typed(page, kept, monkeypatch):

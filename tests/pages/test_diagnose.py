@@ -1,5 +1,6 @@
 """The page Diagnose without a browser: first visit, uploads of every kind, the list, and missing weights."""
 
+import time
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
@@ -404,6 +405,7 @@ class Session:
 
     def __init__(self, at: int) -> None:
         held = {"cases": [], "at_hand": "", "batch": [], "again": [], "entered": {}, "follow": True, "token": "t"}
+        held["kept_before"] = {}
         object.__setattr__(self, "held", held)
         object.__setattr__(self, "left", [at])
 
@@ -423,7 +425,7 @@ class Session:
 
 def test_a_reading_that_is_interrupted_anywhere_loses_no_file_and_reads_none_twice(tiny_model, monkeypatch):
     interruptions = 0
-    for at in range(1, 12):
+    for at in range(1, 13):
         session, reading = Session(at), Reading()
         monkeypatch.setattr(st, "session_state", session)
         reading.take_in([WaitingFile("1", "a.png", encoded(photograph())), WaitingFile("2", "b.txt", b"text")], 9)
@@ -437,7 +439,7 @@ def test_a_reading_that_is_interrupted_anywhere_loses_no_file_and_reads_none_twi
         assert held["batch"] == [listed.key for listed in reversed(held["cases"])]
         assert held["at_hand"] == held["batch"][0]
         assert held["again"] == []
-    assert interruptions == 11
+    assert interruptions == 12
     st.cache_resource.clear()
 
 
@@ -470,9 +472,9 @@ def test_a_full_list_turns_files_away_by_name(visit, monkeypatch):
 def test_a_reload_finds_the_list_again_and_nobody_else_does(visit):
     page = upload(visit(), ("a.png", encoded(photograph())), ("b.txt", b"text"))
     token = page.session_state.token
-    kept, waiting, _ = parts_visit.kept_visits().find(token)
-    assert waiting == []
-    assert [one.name for one in kept] == ["b.txt", "a.png"]
+    kept = parts_visit.kept_visits().find(token)
+    assert kept.waiting == []
+    assert [one.name for one in kept.cases] == ["b.txt", "a.png"]
     other = AppTest.from_file(APP, default_timeout=60).run()
     assert other.session_state.token != token
     other.session_state.claimed_token = token
@@ -484,6 +486,52 @@ def test_a_reload_finds_the_list_again_and_nobody_else_does(visit):
     # Clearing forgets it for good.
     next(button for button in page.button if button.label == "Clear the list").click().run()
     assert parts_visit.kept_visits().find(token) is None
+
+
+def names(page: AppTest) -> list[str]:
+    assert not page.exception
+    return [listed.name for listed in page.session_state.cases]
+
+
+def handed(token: str) -> AppTest:
+    """A tab that has the token of another's list: after a reload, or duplicated."""
+    other = AppTest.from_file(APP, default_timeout=60).run()
+    other.session_state.claimed_token = token
+    return other.run()
+
+
+def test_a_page_that_was_used_for_longer_than_a_list_is_kept_finds_it_after_a_reload(visit):
+    page = upload(visit(), ("a.png", encoded(photograph())))
+    visits, token, now = parts_visit.kept_visits(), page.session_state.token, [0.0]
+    visits._clock = lambda: now[0]
+    now[0] = time.monotonic() + 10 * visits._seconds
+    visits.forget_old()  # as the timer does
+    visits.leave(token)  # as Streamlit tells of a page that is closed
+    now[0] += visits._seconds - 1
+    assert names(handed(token)) == ["a.png"]
+    now[0] += 2
+    assert "sample" not in names(page.run())[0]
+    visits.forget(token)  # too many others: the next run keeps it again
+    page.run()
+    assert names(handed(token)) == ["a.png"]
+
+
+def test_clearing_forgets_what_was_left_before_a_reload_and_handed_to_another_tab(visit):
+    page = upload(visit(), ("a.png", encoded(photograph())))
+    first = page.session_state.token
+    page = handed(first)  # after a reload
+    page.session_state.table_open = True
+    twin, late = handed(first), handed(page.session_state.token)
+    upload(late, ("own.png", encoded(photograph(70))))
+    next(button for button in page.run().button if button.label == "Clear the list").click().run()
+    for token in (first, page.session_state.token, twin.session_state.token):
+        assert parts_visit.kept_visits().find(token) is None
+    assert "a.png" not in names(handed(first))
+    assert "a.png" not in names(twin.run())
+    assert [warning.value.replace("\\", "") for warning in twin.warning] == [triage.CLEARED_ELSEWHERE]
+    assert names(late.run()) == names(handed(late.session_state.token)) == ["own.png"]
+    assert shown(late).image.any()
+    assert late.session_state.shown.name == "own.png"
 
 
 def test_a_list_that_other_weights_answered_is_asked_again_after_a_reload(visit, tmp_path):

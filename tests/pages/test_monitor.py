@@ -184,6 +184,10 @@ def test_runs_are_held_against_each_other(visit, trained, tmp_path):
     page.selectbox(key="curve").set_value("loss").run()
     assert "Joint loss, validation" in said(page)
     page.multiselect(key="compared").set_value(["one"]).run()
+    assert words.NO_DIFFERENCE not in said(page)  # it has none to differ from
+    assert "Settings that differ" not in said(page)
+    about.write_text((tmp_path / "runs" / "one" / "run.json").read_text())
+    page.multiselect(key="compared").set_value(["one", "two"]).run()
     assert words.NO_DIFFERENCE in said(page)
     page.multiselect(key="compared").set_value([]).run()
     assert words.CHOOSE_RUNS in said(page)

@@ -32,6 +32,57 @@ def test_a_visit_is_found_by_its_token_and_ends():
     assert kept.find(token) is None
 
 
+def test_a_visit_is_kept_while_its_page_is_open_and_from_its_end_on():
+    clock = Clock()
+    kept = KeptVisits(60.0, clock)
+    kept.come("t")
+    kept.keep("t", ["a"])
+    clock.now = 1000.0
+    kept.forget_old()  # as the timer does
+    assert kept.use("t")
+    assert kept.find("t") == ["a"]
+    kept.leave("t")
+    clock.now = 1059.0
+    assert kept.find("t") == ["a"]
+    kept.come("t")  # the connection is back
+    clock.now = 2000.0
+    kept.leave("t")
+    clock.now = 2061.0
+    assert kept.find("t") is None
+    assert not kept.use("t")
+
+
+def test_what_is_used_is_the_last_to_go(monkeypatch):
+    monkeypatch.setattr(visits, "MOST_VISITS", 2)
+    kept = KeptVisits(60.0, Clock())
+    kept.keep("a", "a")
+    kept.keep("b", "b")
+    assert kept.use("a")
+    kept.keep("c", "c")
+    assert not kept.use("b")
+    assert [kept.find(token) for token in "abc"] == ["a", None, "c"]
+
+
+def test_what_is_cleared_is_forgotten_in_all_that_took_the_list_over():
+    kept = KeptVisits(60.0, Clock())
+    kept.keep("1", ["a", "b"])
+    kept.come("2")
+    kept.come("3")
+    assert kept.find("1", "2") == kept.find("1", "3") == ["a", "b"]
+    kept.keep("2", ["a", "b"])
+    kept.keep("3", ["a", "b", "own"])
+    kept.keep("stranger", ["a"])
+    kept.clear("2", ["a", "b"], lambda rows: [row for row in rows if row not in "ab"] or None)
+    assert [kept.find(token) for token in ("1", "2", "3", "stranger")] == [None, None, ["own"], ["a"]]
+    assert kept.cleared("3") == {"a", "b"}
+    assert not kept.cleared("stranger")
+    kept.forget("3")
+    kept.leave("2")
+    kept.leave("3")
+    assert not kept._lines
+    assert not kept._cleared
+
+
 def test_a_forgotten_visit_is_gone_and_none_is_kept_for_no_time():
     kept = KeptVisits(60.0, Clock())
     kept.keep("t", ["a"])

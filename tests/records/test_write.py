@@ -336,6 +336,34 @@ def test_a_correction_takes_over_what_it_does_not_say(filed):
         write.correct(filed, "Dr A", saved.picture_id, basis=Basis.HISTOLOGY, outline=np.ones((48, 64), bool))
 
 
+def test_saving_once_more_puts_no_outline_in_place_of_one_that_was_drawn(filed):
+    """Of a page that has not seen it: which of two is better nobody has said."""
+    first, second, third = (np.zeros((48, 80), dtype=bool) for _ in range(3))
+    first[5:20, 5:20], second[10:30, 10:30], third[20:40, 20:40] = True, True, True
+    saved = write.save_case(filed, "Dr A", new_picture(), answer=new_answer(), outline=first)
+    newer = write.correct(filed, "Dr B", saved.picture_id, outline=second)
+    for outline in (first, third):
+        again = write.save_case(filed, "Dr A", new_picture(), answer=new_answer(), outline=outline)
+        assert again.picture_id == saved.picture_id
+    assert [unpack(one["outline"], (48, 80)).tolist() for one in rows(filed, tables.correction)] == [
+        first.tolist(),
+        second.tolist(),
+    ]
+    write.correct(filed, "Dr A", saved.picture_id, outline=third, seen=newer)  # asked for by its name
+    assert len(rows(filed, tables.correction)) == 3
+
+
+def test_no_correction_is_replaced_that_its_author_has_not_seen(filed):
+    saved = save(filed)
+    given = {"diagnosis": "nv", "basis": Basis.CLINICAL}
+    first = write.correct(filed, "Dr A", saved.picture_id, **given, seen="")
+    for seen in ("", "no key"):
+        with pytest.raises(RecordsFault, match="Dr A has corrected this picture meanwhile: look at what stands now"):
+            write.correct(filed, "Dr B", saved.picture_id, diagnosis="mel", basis=Basis.CLINICAL, seen=seen)
+    write.correct(filed, "Dr B", saved.picture_id, diagnosis="mel", basis=Basis.CLINICAL, seen=first)
+    assert [one["diagnosis"] for one in rows(filed, tables.correction)] == ["nv", "mel"]
+
+
 def test_patients_and_lesions_can_be_described_anew(filed):
     saved = save(filed)
     write.describe_patient(filed, "Dr A", saved.patient_id, birth_year=1960, sex="female", note="  ")

@@ -130,6 +130,25 @@ def test_answers_compare_at_the_datas_own_share(filed):
     assert (found["L0"].spread, found["L1"].spread) == (None, 0.1)
 
 
+def test_a_row_says_over_how_many_views_and_for_which_mix(filed):
+    """Also of an answer that was kept at another share of malignant lesions, where its spread is not known."""
+    shares = {f"p_{code}": 0.0 for code in CODES} | {"data_malignant_share": 0.2, "malignant_share": 0.05}
+    told = json.dumps(shares | {"p_mel": 12 / 31, "p_nv": 19 / 31, "spread": 0.1})
+    close = json.dumps(shares | {"p_mel": 0.2, "p_nv": 0.8, "spread": 0.1})  # odds of 1 : 4 become 19 : 16
+    for seed, given in enumerate(({"record": told, "views": 8}, {"record": told}, {"record": close, "views": 8})):
+        save(filed, seed, answer=new_answer(**given), lesion=f"L{seed}")
+    why = {one.lesion.label: plain(words.why(one)) for one in next_cases(filed, TODAY, 9, 0.0)}
+    assert why["L0"] == (
+        "At the data's own mix melanoma 75 % and melanocytic nevus 25 %; asked over 8 views, but how far these are "
+        "apart at the data's own mix is not kept, so that the margin decides alone."
+    )
+    assert why["L1"] == (
+        "At the data's own mix melanoma 75 % and melanocytic nevus 25 %; asked over one view, so that the margin "
+        "decides alone."
+    )
+    assert why["L2"].startswith("At the data's own mix melanoma 54 % and melanocytic nevus 46 % are close; asked over")
+
+
 def test_the_command_writes_the_list_and_plain_cells(filed, tmp_path):
     save(filed, 1, answer=answer(0.5, 0.4), pseudonym="=1+1")
     ran = CliRunner().invoke(app, ["records", "next", "--day", "2026-11-27", "--out", str(tmp_path / "next.csv")])
