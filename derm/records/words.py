@@ -89,7 +89,13 @@ ANSWER_SINCE = mark("The answer on the page is another one than was kept: “{he
 OUTLINE_SINCE = mark("The outline was corrected after this case was saved, and is not kept yet.")
 OUTLINE_OLDER = mark("The records keep this outline; another one was drawn later, and stands there.")
 OUTLINE_BACK = mark("The records keep an outline that was drawn; here the model's own stands.")
-OUTLINES_SINCE = {"new": OUTLINE_SINCE, "former": OUTLINE_OLDER, "model": OUTLINE_BACK}
+OUTLINE_OTHER = mark("The records keep another outline that was drawn; the one on this page is not kept yet.")
+OUTLINES_SINCE = {
+    "new": OUTLINE_SINCE,
+    "former": OUTLINE_OLDER,
+    "model": OUTLINE_BACK,
+    "other": OUTLINE_OTHER,
+}
 """By the kinds of `derm.records.case.OtherOutline`."""
 
 SCALE_SINCE = mark(

@@ -5,7 +5,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from derm.figures.text import plain
-from derm.language.speech import mark, say
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict import words as case_words
 from derm.predict.case import Case
@@ -17,10 +17,6 @@ from derm.records.read import PictureHistory
 from pages.parts import saving
 from pages.parts.pressing import counted_once
 from pages.records.lesion import attempt, fields_of, last_seen, lesion
-
-OUTLINE_OTHER = mark("The records keep another outline that was drawn; the one on this page is not kept yet.")
-OUTLINES_SINCE = words.OUTLINES_SINCE | {"other": OUTLINE_OTHER}
-"""By the kinds of `derm.records.case.OtherOutline`."""
 
 
 def this_case(model: Model, listed: ListedCase) -> None:
@@ -95,7 +91,7 @@ def drawn_since(listed: ListedCase, kept: PictureHistory) -> None:
         st.warning(plain(words.scale_since(kept.picture["mm_per_pixel"], given)), icon=":material/straighten:")
     key = f"drawn-{listed.key}"
     if (other := outline_since(case, kept)) is not None:
-        st.warning(say(OUTLINES_SINCE[other.kind]), icon=":material/edit:")
+        st.warning(say(words.OUTLINES_SINCE[other.kind]), icon=":material/edit:")
         st.button(
             say("Save the model's outline") if other.kind == "model" else say("Save the outline"),
             type="primary" if other.kind in ("other", "new") else "secondary",
