@@ -34,8 +34,11 @@ GREY = 128
 TAIL = 48
 """Bytes at the end of the data that are looked at: blocks of plain grey repeat within a few bytes, pictures do not."""
 
-RUN_OUT = "premature end of data segment"
-"""libjpeg's own words where the data of a scan end too early."""
+BROKEN = ("premature end of data segment", "bad Huffman code", "instead of RST")
+"""libjpeg's own words where the data of a scan end too early, are no data, or lack a part between two marks."""
+
+_LEFT_OVER = re.compile("([0-9]+) extraneous bytes before marker 0x([0-9a-f]+)")
+"""Likewise, where the picture is full before its data end."""
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
@@ -173,14 +176,25 @@ def _unfinished(found: Layout) -> bool:
 
 
 def _is_cut(found: Layout, content: bytes, pixels: NDArray[np.uint8]) -> bool:
-    """Whether the last block is the decoder's grey because its data are missing."""
-    if not _is_filled(pixels[-ROWS:, -ROWS:]):
+    """Whether data are missing, from the end or between: a sector that was lost in the middle shifts all behind it."""
+    said = _first_fault(content, "CMYK" if len(found.components) == 4 else "GRAY")
+    if not said:
         return False
+    if any(broken in said for broken in BROKEN):
+        return True
+    left = _LEFT_OVER.search(said)
+    if left and bytes(min(int(left[1]), len(content))) + b"\xff" + bytes([int(left[2], 16)]) not in content:
+        return True  # and no zeros, which some writers put there
+    return _ends_in_nothing(found, pixels)  # the first fault alone is told, which need not be the cut
+
+
+def _first_fault(content: bytes, colours: str) -> str:
+    """What libjpeg has to say first against JPEG data; '' where there is nothing."""
     try:
-        simplejpeg.decode_jpeg(content, "GRAY", strict=True)
-    except ValueError as fault:  # the first one alone, which need not be the cut
-        return RUN_OUT in str(fault) or _ends_in_nothing(found, pixels)
-    return False
+        simplejpeg.decode_jpeg(content, colours, strict=True)
+    except ValueError as fault:
+        return str(fault)
+    return ""
 
 
 def _ends_in_nothing(found: Layout, pixels: NDArray[np.uint8]) -> bool:

@@ -90,6 +90,26 @@ def test_a_part_is_incomplete_whatever_else_is_wrong_with_it():
         read_image(odd[: len(odd) // 2] + END, "mole")
 
 
+@pytest.mark.parametrize("lost", ["taken out", "zeros"])
+@pytest.mark.parametrize("size", [(160, 120), (160, 114), (160, 113), (150, 116), (157, 121)])
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"progressive": True}])
+def test_a_sector_that_is_lost_in_the_middle_is_told_whatever_the_size(size, options, lost):
+    """Of whose last block a row may be all that is shown, its colours mixed with those above."""
+    content = jpeg(LESION.resize(size), quality=95, **options)
+    assert read_image(content, "mole").shape == (size[1], size[0], 3)
+    place = len(content) // 2
+    rest = content[place + 512 :]
+    with pytest.raises(ImageRefused, match=r"^mole is (incomplete|damaged)"):
+        read_image(content[:place] + (bytes(512) if lost == "zeros" else b"") + rest, "mole")
+
+
+def test_zeros_behind_the_data_of_a_whole_picture_are_no_loss():
+    content = jpeg(quality=95)
+    assert read_image(content[:-2] + bytes(100) + END, "mole").shape == (120, 160, 3)
+    with pytest.raises(ImageRefused, match="is incomplete"):
+        read_image(content[:-2] + content[-502:-2].replace(b"\xff", b"") + END, "mole")
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 @pytest.mark.parametrize("options", [{}, {"strip_size": 10**7}, {"compression": 6}])
 def test_parts_in_a_tiff_are_incomplete(mode, options):

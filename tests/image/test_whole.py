@@ -153,9 +153,10 @@ def test_what_lies_of_a_tile_beyond_its_picture_may_be_plain(side):
         for x in range(0, across * side, side)
     ]
     assert (read_image(tiled(tiles, side), "mole") == pixels).all()
-    if len(tiles) > 1:
+    if len(tiles) > 2:
+        assert read_image(tiled([*tiles[:-1], bytes(len(tiles[-1]))], side), "mole").shape == (120, 160, 3)
         with pytest.raises(ImageRefused, match=r"^mole is incomplete, or has a plain margin that looks so: copy"):
-            read_image(tiled([*tiles[:-1], bytes(len(tiles[-1]))], side), "mole")
+            read_image(tiled([*tiles[:-2], *(bytes(len(tile)) for tile in tiles[-2:])], side), "mole")
 
 
 def tiled(tiles: list[bytes], side: int) -> bytes:
@@ -182,6 +183,53 @@ def test_deep_grey_and_grey_with_alpha_of_which_the_rest_was_never_written_are_i
     assert read_image(content, "mole").shape == (120, 160, 3)
     with pytest.raises(ImageRefused, match=r"^mole is incomplete, or has a plain margin that looks so: copy"):
         read_image(content[: len(content) // 2] + bytes(len(content) // 2), "mole")
+
+
+@pytest.mark.parametrize("filler", [b"\0", b"\xff"])
+@pytest.mark.parametrize("packed", ["tiff_adobe_deflate", "tiff_deflate", "packbits"])
+@pytest.mark.parametrize("rows", [16, 120])
+def test_a_packed_tiff_whose_rest_was_never_written_is_incomplete(packed, rows, filler):
+    """With the directory in front, as some write it; libtiff asks neither for the end nor for a check sum."""
+    for seed in range(6):
+        noise = np.random.default_rng(seed).integers(0, 256, (120, 160, 3), dtype=np.uint8) // (seed + 1)
+        content = in_front(encoded(Image.fromarray(noise), "TIFF", compression=packed, tiffinfo={278: rows}))
+        assert (read_image(content, "mole") == noise).all()
+        for share in (0.4, 0.9):
+            kept = int(share * len(content))
+            with pytest.raises(ImageRefused, match=r"^mole is (incomplete|damaged)"):
+                read_image(content[:kept] + filler * (len(content) - kept), "mole")
+
+
+def in_front(content: bytes) -> bytes:
+    """A TIFF of Pillow with its directory before its pixels."""
+    start = struct.unpack_from("<I", content, 4)[0]
+    count = struct.unpack_from("<H", content, start)[0]
+    entries = [list(struct.unpack_from("<HHI4s", content, start + 2 + 12 * number)) for number in range(count)]
+    sizes = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8}
+    place, arrays = 8 + 2 + 12 * count + 4, b""
+    found = {}
+    for entry in entries:
+        size = sizes[entry[1]] * entry[2]
+        value = entry[3][:size] if size <= 4 else content[(at := struct.unpack("<I", entry[3])[0]) : at + size]
+        found[entry[0]] = value
+    lengths = struct.unpack(f"<{len(found[279]) // 4}I", found[279])
+    offsets = struct.unpack(f"<{len(found[273]) // 4}I", found[273])
+    long = sum(len(value) for value in found.values() if len(value) > 4)
+    first, moved = place + long, list[int]()
+    for length in lengths:
+        moved.append(first)
+        first += length
+    found[273] = struct.pack(f"<{len(moved)}I", *moved)
+    for entry in entries:
+        value = found[entry[0]]
+        if len(value) > 4:
+            entry[3] = struct.pack("<I", place + len(arrays))
+            arrays += value
+        else:
+            entry[3] = value.ljust(4, b"\0")
+    directory = struct.pack("<H", count) + b"".join(struct.pack("<HHI4s", *entry) for entry in entries) + bytes(4)
+    body = b"".join(content[at : at + length] for at, length in zip(offsets, lengths, strict=True))
+    return b"II*\0" + struct.pack("<I", 8) + directory + arrays + body
 
 
 def test_a_png_with_one_changed_byte_is_incomplete():
