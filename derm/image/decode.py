@@ -419,7 +419,8 @@ def _load(picture: Image.Image, content: bytes, name: str) -> None:
 def _stored(picture: Image.Image) -> bytes:
     """The file of a picture that is not decoded yet, whose reading goes on where it was; b'' of any other."""
     stream = getattr(picture, "fp", None)
-    if stream is None or stream.closed:
+    # What libtiff has decoded keeps its stream: whether pixels are there tells what may have been drawn on them.
+    if stream is None or stream.closed or getattr(picture, "_im", None) is not None:
         return b""
     place = stream.tell()
     stream.seek(0)

@@ -5,6 +5,7 @@ Needs the content of a `.json` beside tensors. Knows nothing of tensors, nor whe
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -81,7 +82,7 @@ def _no_number(name: str) -> None:
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        twice = next(name for place, (name, _) in enumerate(pairs) if any(name == other for other, _ in pairs[:place]))
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise ValueError(f"'{twice}' stands there twice")
     return content
 

@@ -70,6 +70,20 @@ def test_what_pillow_has_opened_is_read_as_its_file_is(encode):
         assert np.asarray(opened).max() < 16  # as Pillow has it
 
 
+@pytest.mark.parametrize(
+    "options", [{"format": "PNG"}, {"format": "TIFF"}, {"format": "TIFF", "compression": "tiff_lzw"}]
+)
+def test_what_was_drawn_on_an_opened_picture_is_read(options):
+    """Also where libtiff has decoded it, which keeps the stream open."""
+    stream = io.BytesIO()
+    Image.fromarray(TWIN).save(stream, **options)
+    with Image.open(stream) as opened:
+        opened.paste((255, 0, 0), (0, 0, 40, 40))
+        found = read_opened(opened, "mole")
+    assert (found[:40, :40] == (255, 0, 0)).all()
+    np.testing.assert_array_equal(found[40:], TWIN[40:])
+
+
 def test_a_further_page_of_fewer_bits_is_refused():
     page = tiff(scaled(12))
     content = page + bytes(len(page) % 2)
