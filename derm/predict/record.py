@@ -16,6 +16,7 @@ from derm.metrics.prior import malignant_share
 from derm.model.weights import ASKED, Model, WeightsInfo
 from derm.predict.case import Case
 from derm.predict.doubts import Doubt, doubts_of
+from derm.predict.learned_words import codes_not_learned
 from derm.predict.practice import data_share
 from derm.predict.words import NOTICE
 from derm.spreadsheet import csv_line as line_of
@@ -115,9 +116,14 @@ class Settings(NamedTuple):
     data_malignant_share: float | None
     """As in the record."""
 
+    not_learned: tuple[str, ...] | None = None
+    """As in the record."""
+
     def values(self) -> Record:
         """By field, as in a record."""
-        return {name: _rounded(value) for name, value in self._asdict().items()} | {"schema": SCHEMA}
+        codes = None if self.not_learned is None else list(self.not_learned)
+        known = {name: _rounded(value) for name, value in self._asdict().items() if name != "not_learned"}
+        return known | {"schema": SCHEMA, "not_learned": codes}
 
 
 def settings_of(model: Model, views: int, prevalence: float | None) -> Settings:
@@ -125,7 +131,14 @@ def settings_of(model: Model, views: int, prevalence: float | None) -> Settings:
     mix = model.description.known_mix
     own = None if mix is None else malignant_share(mix)
     carried = prevalence is not None and data_share(model.description) is not None
-    return Settings(model.label, calibration_of(model.description), views, prevalence if carried else own, own)
+    return Settings(
+        model.label,
+        calibration_of(model.description),
+        views,
+        prevalence if carried else own,
+        own,
+        codes_not_learned(model.description.training),
+    )
 
 
 def calibration_of(description: WeightsInfo) -> str:

@@ -159,6 +159,7 @@ def test_a_table_that_is_whole_is_gone_on_with_too(tmp_path):
         ({"calibration": "00000000"}, "calibration '89abcdef'"),
         ({"views": 8}, "views '1', and this run has '8'"),
         ({"malignant_share": 0.05}, "malignant_share '0.200000', and this run has '0.050000'"),
+        ({"not_learned": ("df", "mel")}, "not_learned '', and this run has 'df mel'"),
     ],
 )
 def test_other_settings_are_refused(tmp_path, change, name):
