@@ -76,7 +76,9 @@ def load_store(folder: Path) -> ImageStore:
     except DAMAGED as error:
         raise ValueError("its pictures are damaged or cut off") from error
     shape = (len(has_mask), size, size)
-    if images.shape != (*shape, 3) or masks.shape != shape or {images.dtype, masks.dtype} != {np.dtype(np.uint8)}:
+    as_written = images.flags.c_contiguous and masks.flags.c_contiguous
+    as_told = images.shape == (*shape, 3) and masks.shape == shape
+    if not (as_written and as_told) or {images.dtype, masks.dtype} != {np.dtype(np.uint8)}:
         raise ValueError("its pictures are not those that store.json tells of")
     return ImageStore(folder, images, masks, has_mask)
 
@@ -128,10 +130,12 @@ def _known_fault(store: ImageStore) -> str:
     """What is wrong with the masks of the whole store, '' where nothing is; looked for once and kept with it."""
     file = store.folder / "store.json"
     content = read_json(file)
-    if not isinstance(content.get("mask_fault"), str | dict):
-        content["mask_fault"] = json_of_said(_mask_fault(store))
-        write_json(file, content)
-    return str(said_of_json(content["mask_fault"]))
+    if isinstance(content.get("mask_fault"), str | dict):
+        with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError):  # damaged: looked for anew
+            return str(said_of_json(content["mask_fault"]))
+    fault = _mask_fault(store)
+    write_json(file, {**content, "mask_fault": json_of_said(fault)})
+    return fault
 
 
 def _mask_fault(store: ImageStore) -> str:

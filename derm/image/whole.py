@@ -101,8 +101,10 @@ def check_rest(picture: Image.Image, content: bytes, name: str) -> None:
         parts = _parts_of(picture)
         if parts is None:
             return
-        places = np.array(parts.places, dtype=np.int64)
-        start, end = int(places.min()), int((places + parts.lengths.ravel()).max())
+        # Of separate planes the last one may be plain that is no colour: opaque everywhere, or without black ink.
+        lengths = parts.lengths[: 1 if picture.mode in ("L", "LA") else 3].ravel()
+        places = np.array(parts.places[: lengths.size], dtype=np.int64)
+        start, end = int(places.min()), int((places + lengths).max())
         # Much of the last tile may lie beyond the picture, or in the corner that a round picture leaves black.
         least = 2 * int(parts.lengths.max()) if parts.tiled else 0
     else:

@@ -127,7 +127,13 @@ def test_what_a_hard_kill_left_behind_is_not_read(catalogue, place):
 
 @pytest.mark.parametrize(
     "spoil",
-    [lambda path: path.write_bytes(path.read_bytes().replace(b"}", b"{", 1)), lambda path: path.write_bytes(an_npz())],
+    [
+        lambda path: path.write_bytes(path.read_bytes().replace(b"}", b"{", 1)),
+        lambda path: path.write_bytes(an_npz()),
+        lambda path: path.write_bytes(
+            path.read_bytes().replace(b"'fortran_order': False", b"'fortran_order': True ", 1)
+        ),
+    ],
 )
 def test_a_store_whose_pictures_are_damaged_is_made_anew(catalogue, place, spoil):
     pictures = open_store(catalogue, 32, place).folder / "images.npy"
@@ -135,6 +141,15 @@ def test_a_store_whose_pictures_are_damaged_is_made_anew(catalogue, place, spoil
     spoil(pictures)
     open_store(catalogue, 32, place)
     assert pictures.read_bytes() == whole
+
+
+@pytest.mark.parametrize("spoilt", [{}, {"kind": "say"}, {"kind": "say", "texts": 3, "values": {}}, 7])
+def test_a_damaged_word_on_masks_is_looked_for_anew(catalogue, place, spoilt):
+    told = open_store(catalogue, 32, place).folder / "store.json"
+    whole = json.loads(told.read_text())
+    told.write_text(json.dumps({**whole, "mask_fault": spoilt}))
+    open_store(catalogue, 32, place)
+    assert json.loads(told.read_text())["mask_fault"] == whole["mask_fault"]
 
 
 def test_what_is_left_of_a_deleted_store_is_replaced(catalogue, place):

@@ -185,6 +185,32 @@ def test_deep_grey_and_grey_with_alpha_of_which_the_rest_was_never_written_are_i
         read_image(content[: len(content) // 2] + bytes(len(content) // 2), "mole")
 
 
+def test_of_separate_planes_the_last_may_be_plain():
+    """Opaque everywhere, or without black ink."""
+    clear = np.dstack([np.asarray(LESION), np.full((120, 160), 255, np.uint8)])
+    assert (read_image(apart(clear, 2), "mole") == np.asarray(LESION)).all()
+    inks = np.dstack([255 - np.asarray(LESION), np.zeros((120, 160), np.uint8)])
+    assert read_image(apart(inks, 5), "mole").shape == (120, 160, 3)
+    spoilt = clear.copy()
+    spoilt[:, :, 2:] = 0
+    with pytest.raises(ImageRefused, match=r"^mole is incomplete, or has a plain margin that looks so: copy"):
+        read_image(apart(spoilt, 2), "mole")
+
+
+def apart(pixels: np.ndarray, kind: int) -> bytes:
+    """An uncompressed TIFF of 160 × 120 pixels in four planes; kind: 2 for RGB and opacity, 5 for inks."""
+    body = np.ascontiguousarray(np.moveaxis(pixels, -1, 0)).tobytes()
+    start, size = 8 + len(body), 160 * 120
+    arrays = struct.pack("<8I", *(8 + size * plane for plane in range(4)), *[size] * 4) + struct.pack("<4H", 8, 8, 8, 8)
+    entries = [
+        (256, 4, 1, 160), (257, 4, 1, 120), (258, 3, 4, start + 32), (259, 4, 1, 1), (262, 4, 1, kind),
+        (273, 4, 4, start), (277, 4, 1, 4), (278, 4, 1, 120), (279, 4, 4, start + 16), (284, 4, 1, 2),
+        *([(338, 3, 1, 2)] if kind == 2 else []),
+    ]  # fmt: skip
+    directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return b"II*\0" + struct.pack("<I", start + len(arrays)) + body + arrays + directory + bytes(4)
+
+
 @pytest.mark.parametrize("filler", [b"\0", b"\xff"])
 @pytest.mark.parametrize("packed", ["tiff_adobe_deflate", "tiff_deflate", "packbits"])
 @pytest.mark.parametrize("rows", [16, 120])
