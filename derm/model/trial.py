@@ -71,7 +71,8 @@ def answer_for(source: StoredNet, temperature: float) -> dict[str, Any]:
 def _by_graph(
     graph: bytes, tensors: Mapping[str, NDArray[np.float32]], squares: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float64], float]:
-    """Logits (7,), and the outline's mean; without PyTorch, whose import takes seconds."""
+    """Logits (7,), and the outline's mean; without PyTorch, whose import takes seconds. ValueError for a graph that
+    cannot be run, such as one for a later release."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -79,8 +80,11 @@ def _by_graph(
     options.add_external_initializers(
         list(tensors), [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in tensors.values()]
     )
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    logits, lesion = session.run(("class_logits", "lesion_logits"), {"squares": squares})
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        logits, lesion = session.run(("class_logits", "lesion_logits"), {"squares": squares})
+    except Exception as error:  # what ONNX Runtime raises has no common base of its own
+        raise ValueError(f"its graph cannot be run: {str(error).splitlines()[0][:200]}") from error
     return logits[0].astype(np.float64), float(np.mean(1 / (1 + np.exp(-lesion.astype(np.float64).clip(-500, 500)))))
 
 

@@ -361,7 +361,7 @@ def _read_source(place: Path, tensors_path: Path, expected: str, config: ModelCo
 def _stored(place: Path, config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> StoredNet:
     """The network of `tensors`; WeightsFault for one that cannot be built or whose numbers are not finite, TensorsFault
     for tensors of another. place: named in the sentence."""
-    odd = [name for name, value in tensors.items() if not np.isfinite(value).all()]
+    odd = [name for name, value in tensors.items() if not _is_finite(name, value)]
     if odd:
         raise WeightsFault(
             say("{place} has numbers that are not finite ({odd}): retrain or copy both anew.", place=place, odd=odd[0])
@@ -376,6 +376,15 @@ def _stored(place: Path, config: ModelConfig, tensors: Mapping[str, NDArray[Any]
                 fault=error,
             )
         ) from error
+
+
+def _is_finite(name: str, value: NDArray[Any]) -> bool:
+    """Whether a tensor is made of numbers that the network can have: as float32, and of a variance none below 0."""
+    if value.dtype.kind != "f":
+        return bool(np.isfinite(value).all())
+    with np.errstate(over="ignore"):
+        known = value.astype(np.float32, copy=False)
+    return bool(np.isfinite(known).all() and (not name.endswith("running_var") or (known >= 0).all()))
 
 
 def _answer_of(path: Path, tensors: Mapping[str, NDArray[Any]], description: WeightsInfo) -> dict[str, Any]:

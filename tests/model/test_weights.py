@@ -27,7 +27,7 @@ from derm.model import weights
 from derm.model.config import ModelConfig
 from derm.model.description import LARGEST, SEAL, seal_of
 from derm.model.network import LesionNet
-from derm.model.trial import drawn_picture
+from derm.model.trial import _by_graph, drawn_picture
 from derm.model.weights import (
     WeightsInfo,
     copy_weights,
@@ -538,6 +538,26 @@ def test_numbers_that_are_not_finite_are_refused(pair):
     change(pair, sha256=sha256(tensors_of(pair)))
     with pytest.raises(WeightsFault, match=r"has numbers that are not finite \(mask_head.bias\): retrain or copy both"):
         load_weights(pair)
+
+
+def test_numbers_that_no_network_has_are_refused(pair):
+    """Beyond float32, and a variance below 0: both answer no number."""
+    whole = load_file(tensors_of(pair))
+    variance = next(name for name in whole if name.endswith("running_var"))
+    for name, value in (
+        ("mask_head.bias", torch.tensor([1e300], dtype=torch.float64)),
+        (variance, -whole[variance] - 1),
+    ):
+        save_file(whole | {name: value}, tensors_of(pair))
+        change(pair, sha256=sha256(tensors_of(pair)))
+        with pytest.raises(WeightsFault, match=rf"has numbers that are not finite \({name}\): retrain or copy both"):
+            load_weights(pair)
+
+
+@pytest.mark.parametrize("graph", [b"", b"none"])
+def test_a_graph_that_cannot_be_run_is_told_in_a_sentence(graph):
+    with pytest.raises(ValueError, match="its graph cannot be run"):
+        _by_graph(graph, {}, drawn_picture(64)[None])
 
 
 def test_numbers_that_are_not_finite_are_not_written(tmp_path):
