@@ -305,15 +305,19 @@ def _check_same(found: tuple[int, int], expected: tuple[int, int]) -> None:
 def _run_length(segment: bytes) -> int:
     """How many bytes a segment of RLE (PS3.5, G.3) unpacks to; one that fills it up counts for nothing."""
     place = found = 0
-    while place < len(segment) - 1:
+    last = len(segment) - 1
+    while place < last:  # half a million times for ten megapixels of a photograph
         head = segment[place]
-        if head > 128:
-            found, place = found + 257 - head, place + 2
-        elif head == 128:
-            place += 1
+        if head < 128:
+            found += head + 1
+            place += head + 2
+        elif head > 128:
+            found += 257 - head
+            place += 2
         else:
-            taken = min(head + 1, len(segment) - place - 1)
-            found, place = found + taken, place + 1 + head + 1
+            place += 1
+    if place > len(segment):  # in the middle of what is as it is
+        found -= place - len(segment)
     return found
 
 
