@@ -364,8 +364,6 @@ def _whole(picture: Image.Image, content: bytes, name: str) -> Image.Image:
     if content:
         whole.check_rest(picture, content, name)
     _load(picture, content, name)
-    if content:
-        whole.check_unpacked(picture, name)
     _drop_xmp(picture)
     if deep:
         _make_shallow(picture, content, told, name)

@@ -35,6 +35,14 @@ _PLAIN = ("1", "P", "PA", "F")
 _DEFLATE, _PACK_BITS = (8, 32946), 32773
 """Kinds of compression of a TIFF."""
 
+_FILL_ORDER, _LOW_BITS_FIRST = 266, 2
+"""Tag of a TIFF whose packed bytes may have their bits the other way round."""
+
+_REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+
+_AT_ONCE = 1 << 16
+"""Packed bytes that are unpacked at once: what is left of them is copied each time."""
+
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Of a PNG's kind of colour."""
 
@@ -97,28 +105,25 @@ def check_rest(picture: Image.Image, content: bytes, name: str) -> None:
         return
     if picture.format == "BMP":
         start, end, least = int.from_bytes(content[10:14], "little"), len(content), 0
-    elif isinstance(picture, TiffImagePlugin.TiffImageFile) and picture.tag_v2.get(TiffImagePlugin.COMPRESSION, 1) == 1:
-        parts = _parts_of(picture)
-        if parts is None:
+    elif isinstance(picture, TiffImagePlugin.TiffImageFile):
+        packed, parts = picture.tag_v2.get(TiffImagePlugin.COMPRESSION, 1), _parts_of(picture)
+        if parts is None or packed not in (1, _PACK_BITS):
             return
         # Of separate planes the last one may be plain that is no colour: opaque everywhere, or without black ink.
         lengths = parts.lengths[: 1 if picture.mode in ("L", "LA") else 3].ravel()
+        if packed == _PACK_BITS:  # which ones unpack to, too; what is plain is packed into other bytes
+            counts = picture.tag_v2.get(
+                TiffImagePlugin.TILEBYTECOUNTS if parts.tiled else TiffImagePlugin.STRIPBYTECOUNTS
+            )
+            lengths = np.array(counts or (), dtype=np.int64)[: lengths.size]
         places = np.array(parts.places[: lengths.size], dtype=np.int64)
         start, end = int(places.min()), int((places + lengths).max())
         # Much of the last tile may lie beyond the picture, or in the corner that a round picture leaves black.
-        least = 2 * int(parts.lengths.max()) if parts.tiled else 0
+        least = 2 * int(parts.lengths.max()) if parts.tiled and packed == 1 else 0
     else:
         return
     if rest_is_unwritten(content[start:end], least):
         raise unwritten(name)
-
-
-def check_unpacked(picture: Image.Image, name: str) -> None:
-    """As `check_rest`, of a decoded TIFF in run lengths (PackBits), which ones, too, unpack to: ImageRefused."""
-    if isinstance(picture, TiffImagePlugin.TiffImageFile) and picture.mode not in _PLAIN:
-        packed = picture.tag_v2.get(TiffImagePlugin.COMPRESSION)
-        if packed == _PACK_BITS and rest_is_unwritten(picture.tobytes()):
-            raise unwritten(name)
 
 
 def unwritten(name: str) -> ImageRefused:
@@ -275,7 +280,7 @@ def _lacks_strips(picture: TiffImagePlugin.TiffImageFile, content: bytes) -> boo
         return True
     if packed in _DEFLATE:
         counts = tags.get(TiffImagePlugin.TILEBYTECOUNTS if parts.tiled else TiffImagePlugin.STRIPBYTECOUNTS, ())
-        return _lacks_ends(content, parts, counts)
+        return _lacks_ends(content, parts, counts, tags.get(_FILL_ORDER, 1) == _LOW_BITS_FIRST)
     if packed != 1:  # whose data libtiff holds to their lengths
         return False
     counts = tags.get(TiffImagePlugin.TILEBYTECOUNTS if parts.tiled else TiffImagePlugin.STRIPBYTECOUNTS, ())
@@ -283,21 +288,31 @@ def _lacks_strips(picture: TiffImagePlugin.TiffImageFile, content: bytes) -> boo
     return _are_short(parts.places, lengths, len(content)) or _are_told_short(counts, lengths, parts.row)
 
 
-def _lacks_ends(content: bytes, parts: _Parts, counts: tuple[int, ...]) -> bool:
+def _lacks_ends(content: bytes, parts: _Parts, counts: tuple[int, ...], reversed_bits: bool) -> bool:
     """Whether data that are packed by deflate are altered, or end before their own end: libtiff stops as soon as it has
     its pixels, which zeros, too, unpack to, and asks for no check sum."""
-    most = parts.lengths.max()  # some writers fill up the last strip
+    most = int(parts.lengths.max())  # some writers fill up the last strip
     for place, count in zip(parts.places, counts, strict=False):
-        unpack, rest, found = zlib.decompressobj(), content[place : place + count], 0
-        while rest and not unpack.eof and found <= most:
-            try:
-                found += len(unpack.decompress(rest, 1 << 20))
-            except zlib.error:
-                return True
-            rest = unpack.unconsumed_tail
-        if not unpack.eof:
+        packed = content[place : place + count]
+        if not _ends(packed.translate(_REVERSED) if reversed_bits else packed, most):
             return True
     return False
+
+
+def _ends(packed: bytes, most: int) -> bool:
+    """Whether a stream of deflate comes to its end, check sum and all, with `most` bytes unpacked at most."""
+    unpack, found = zlib.decompressobj(), 0
+    for start in range(0, len(packed), _AT_ONCE):
+        rest = packed[start : start + _AT_ONCE]
+        while rest and not unpack.eof and found <= most:
+            try:
+                found += len(unpack.decompress(rest, most - found + 1))
+            except zlib.error:
+                return False
+            rest = unpack.unconsumed_tail
+        if unpack.eof or found > most:
+            break
+    return unpack.eof
 
 
 def _are_told_short(counts: tuple[int, ...], lengths: NDArray[np.int64], row: int) -> bool:

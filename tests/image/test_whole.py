@@ -226,6 +226,17 @@ def test_a_packed_tiff_whose_rest_was_never_written_is_incomplete(packed, rows, 
                 read_image(content[:kept] + filler * (len(content) - kept), "mole")
 
 
+@pytest.mark.parametrize("plain", [0, 255])
+def test_a_plain_margin_of_a_packed_tiff_is_no_loss(plain):
+    rimmed = np.asarray(LESION).copy()
+    rimmed[-20:] = plain
+    for packed in ("tiff_adobe_deflate", "packbits"):
+        content = encoded(Image.fromarray(rimmed), "TIFF", compression=packed)
+        assert (read_image(content, "mole") == rimmed).all()
+    turned = encoded(LESION, "TIFF", compression="tiff_adobe_deflate", tiffinfo={266: 2})  # bits the other way round
+    assert (read_image(turned, "mole") == np.asarray(LESION)).all()
+
+
 def in_front(content: bytes) -> bytes:
     """A TIFF of Pillow with its directory before its pixels."""
     start = struct.unpack_from("<I", content, 4)[0]
