@@ -86,12 +86,15 @@ def plain(text: str) -> str:
 
     What UTF-8 cannot hold, as in a name without an encoding, is a question mark.
     """
-    known = _TAKEN.sub("\N{WORD JOINER}", text.encode(errors="replace").decode())
+    known = text.encode(errors="replace").decode()
+    if _MAY_BE_TAKEN.search(known):
+        known = _TAKEN.sub("\N{WORD JOINER}", known)
     return re.sub(rf"([{re.escape(string.punctuation)}])", r"\\\1", known)
 
 
+_MAY_BE_TAKEN = re.compile(r"[:@]|www|[-<>~][-=>]", re.IGNORECASE)
 _TAKEN = re.compile(
-    r"(?<=:)(?=(?:[\w+-]*[^\W\d][\w+-]*|[+-]1|\d{3,}):)"  # an icon: :smile:, :material_home:
+    r"(?<=:)(?=[\w+-]{1,80}:)(?!\d{1,2}:)"  # an icon: :smile:, :material_home:, and no time of day
     r"|(?<=http)(?=s?://)|(?<=www)(?=\.)|(?<=[\w.+-]@)(?=\w)"  # an address
     r"|(?<=(?<!\S)[-<>~])(?=[-=>]>?(?!\S))",  # an arrow, a dash or a sign: ->, --, >=
     re.IGNORECASE,

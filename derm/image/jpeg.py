@@ -37,6 +37,9 @@ TAIL = 48
 BROKEN = ("premature end of data segment", "bad Huffman code", "instead of RST")
 """libjpeg's own words where the data of a scan end too early, are no data, or lack a part between two marks."""
 
+STRAY = 8
+"""Bytes that may stand behind the data of a picture that is whole, as some cameras leave them."""
+
 _LEFT_OVER = re.compile("([0-9]+) extraneous bytes before marker 0x([0-9a-f]+)")
 """Likewise, where the picture is full before its data end."""
 
@@ -183,7 +186,8 @@ def _is_cut(found: Layout, content: bytes, pixels: NDArray[np.uint8]) -> bool:
     if any(broken in said for broken in BROKEN):
         return True
     left = _LEFT_OVER.search(said)
-    if left and bytes(min(int(left[1]), len(content))) + b"\xff" + bytes([int(left[2], 16)]) not in content:
+    count = 0 if left is None else min(int(left[1]), len(content))
+    if left and count > STRAY and bytes(count) + b"\xff" + bytes([int(left[2], 16)]) not in content:
         return True  # and no zeros, which some writers put there
     return _ends_in_nothing(found, pixels)  # the first fault alone is told, which need not be the cut
 

@@ -84,7 +84,7 @@ def _by_graph(
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         logits, lesion = session.run(("class_logits", "lesion_logits"), {"squares": squares})
     except Exception as error:  # what ONNX Runtime raises has no common base of its own
-        raise ValueError(f"its graph cannot be run: {str(error).splitlines()[0][:200]}") from error
+        raise ValueError(f"its graph cannot be run: {str(error)[:200]}") from error
     return logits[0].astype(np.float64), float(np.mean(1 / (1 + np.exp(-lesion.astype(np.float64).clip(-500, 500)))))
 
 

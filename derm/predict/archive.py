@@ -36,8 +36,9 @@ ALWAYS = 1_000_000_000
 MOST_AT_ONCE = 1_000_000
 """Bytes that a tar's own headers may take, at most; long names take some thousand."""
 
-MOST_A_RECORD = 1 << 20
-"""Bytes of the largest record to which a tar is filled up."""
+FACTORS = (20, 32, 40, 50, 60, 64, 80, 100, 120, 126, 128, 160, 200, 256, 512, 1024, 2048)
+"""How many blocks the records have to which tars are filled up, 20 unless somebody says otherwise (`tar -b`). Of any
+number, what is lacking would be taken for such a filling."""
 
 PACKED_ENDINGS = (".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar")
 """Of archives and compressed files, in lower case."""
@@ -322,7 +323,7 @@ def _tar_members(path: Path, passed_over: Counter[str]) -> Iterator[FoundPicture
 def _check_end(stream: "_Bounded", place: int) -> None:
     """Raise ValueError where what stands at `place` is not a tar's end, for which tarfile takes a damaged header, zeros
     that stand for headers, and a file that ends between two members: two blocks of zeros, and more of them up to a
-    whole record (POSIX, pax, "ustar Interchange Format"), whose size is 10,240 or, for tapes, a power of two."""
+    whole record (POSIX, pax, "ustar Interchange Format"), see `FACTORS`."""
     stream.seek(place)
     size = place
     while content := stream.read(MOST_AT_ONCE):
@@ -330,8 +331,8 @@ def _check_end(stream: "_Bounded", place: int) -> None:
             raise ValueError("what is no header")
         size += len(content)
     over = size - place - 2 * tarfile.BLOCKSIZE
-    record = 1 << max(0, over).bit_length()
-    if over < 0 or (over >= tarfile.RECORDSIZE and (record > MOST_A_RECORD or size % record)):
+    filled = any(over < tarfile.BLOCKSIZE * factor and not size % (tarfile.BLOCKSIZE * factor) for factor in FACTORS)
+    if over < 0 or (over >= tarfile.RECORDSIZE and not filled):
         raise ValueError("another end than a tar has")
 
 

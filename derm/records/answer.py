@@ -33,6 +33,8 @@ def kept_answer(case: Case, model: Model, *, on: date, sha256: str) -> dict[str,
     """
     calibration = calibration_of(model.description)
     record = record_of(case, calibration=calibration, sha256=sha256)
+    if not record["not_learned"]:  # as answers were kept before there was such a field, that the same one be the same
+        del record["not_learned"]
     report = asdict(report_of(case, model, on=on, figures=False))
     about = model.description
     shown = {name: value for name, value in report.items() if name not in ("on", "figures")} | {

@@ -48,6 +48,9 @@ class Limits:
     """Frames over a websocket without a message, and one more for each second: a browser sends a message of 25 MB in
     200, and a million of one byte each keep the server from all others for seconds."""
 
+    pending: int = 200
+    """Messages over a websocket that have come and were not taken in: pages wait for an answer now and then."""
+
     waiting: int = 200_000_000
     """Of all answers that wait to be fetched; beyond it the largest goes with its connection."""
 
@@ -74,6 +77,9 @@ PULSE = 10
 
 LEFT = 32_000_000
 """Bytes of cut-off messages that are given back at once: protocols hold them in circles that Python breaks late."""
+
+ABNORMAL = 1006
+"""Why a websocket is closed whose connection was lost (RFC 6455, 7.4.1)."""
 
 EVERY = 1.0
 """Seconds between looks at all connections."""
@@ -107,12 +113,14 @@ class Connection(asyncio.Protocol):
         self._inner, self._all = inner, connections
         self._transport: asyncio.Transport | None = None
         self.silent_since: float | None = connections.clock()
+        self.lost = False
+        """Whether the socket is closed."""
         self._answering = 0
         self._unsent, self._moved = 0, connections.clock()
         self._websocket = False
         self._received, self._since = 0, connections.clock()
         self._count: FrameCount | None = None
-        self._frames = 0
+        self._frames = self._taken = 0
 
     # What the loop tells
 
@@ -124,6 +132,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
+        self.lost = True
         self._all.leave(self)
         inner, self._inner, self._transport = self._inner, asyncio.Protocol(), None  # with what they hold
         inner.connection_lost(exc)
@@ -175,12 +184,14 @@ class Connection(asyncio.Protocol):
         """What has come was taken in."""
         self._received, self._since = 0, self._all.clock()
         self._frames = 0
+        self._taken += 1
 
     def _floods(self, count: FrameCount, data: bytes) -> bool:
-        """Whether these bytes bring more frames than a message may have, see `Limits.frames`."""
+        """Whether these bytes bring more frames than a message may have, or more messages than may wait to be taken in,
+        see `Limits`."""
         most = self._all.limits.frames + int(self._all.clock() - self._since)
         self._frames += count.add(data, most)
-        return self._frames > most
+        return self._frames > most or count.messages - self._taken > self._all.limits.pending
 
     def end(self) -> None:
         """The answer is given, though it may not be fetched yet."""
@@ -254,6 +265,8 @@ class Connections:
         async def received() -> Message:
             message = await receive()
             known.deliver()
+            if known.lost and message["type"] == "websocket.receive":  # what has piled up is for nobody
+                return {"type": "websocket.disconnect", "code": ABNORMAL}
             return message
 
         known.begin(scope["type"])

@@ -9,10 +9,16 @@ SHORT, LONG = 126, 127
 """What stands for a length in two and in eight further bytes."""
 
 
+CONTROL = 8
+"""The bit of a frame's kind by which pings and the like are told from parts of messages."""
+
+
 class FrameCount:
     """The frames of one connection, from its first byte on."""
 
     def __init__(self) -> None:
+        self.messages = 0
+        """Frames so far with which a message ends (5.4), of those that were counted."""
         self._head = b""
         self._left = 0
 
@@ -27,6 +33,7 @@ class FrameCount:
                 self._head = seen[place:]
                 return found
             found += 1
+            self.messages += seen[place] >> 7 and not seen[place] & CONTROL
             place += length
         self._left += max(0, place - len(seen))
         return found

@@ -5,6 +5,8 @@ Needs readers of both sides' messages. Knows of Streamlit the names in them; tho
 it, such as the one that empties the caches of all visitors.
 """
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sized
 from enum import Enum
 from math import isfinite
@@ -54,6 +56,14 @@ MOST_JSON = 10_000_000
 MOST_ONCE = 25_000_000
 """Bytes of what a component tells once, such as a pasted picture; Streamlit takes no larger message."""
 
+RATE, BURST = 20.0, 60
+"""Messages a second from one page, and how many at once before that counts: a table that is scrolled asks for some ten.
+What comes faster waits, and so does whoever sends it."""
+
+RUNS, RUNS_AT_ONCE = 30.0, 60
+"""The same of all pages' runs together, each in its turn: each run has a thread, and 300 a second kept the server from
+everybody for half a minute after they had come."""
+
 TOO_MUCH, TOO_MANY = 1008, 1013
 """Why a websocket is closed: by the rules, or until later (RFC 6455 and its register)."""
 
@@ -66,8 +76,24 @@ class MessageVerdict(Enum):
     CLOSE = "close"
 
 
+class Pace:
+    """Tells how long to wait, so that no more than `rate` pass a second after the first `burst`; clock: seconds."""
+
+    def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate, self._burst, self._clock = rate, burst, clock
+        self._room, self._since = burst, clock()
+
+    def wait(self) -> float:
+        """Seconds that the next one has to wait; it has its turn from now on, and who asks later comes later."""
+        now = self._clock()
+        self._room = min(self._burst, self._room + (now - self._since) * self._rate) - 1
+        self._since = now
+        return max(0.0, -self._room / self._rate)
+
+
 class Messages:
-    """Passes on to `app` what `judge` lets pass, at most `most` websockets at once, and of each at most `AT_WORK`.
+    """Passes on to `app` what `judge` lets pass, at most `most` websockets at once, and of each at most `AT_WORK`, at
+    the `RATE` of a page and the `RUNS` of all.
 
     read: makes a browser's message of its bytes; it may raise what it likes. answer: the class of the server's. made:
     called with the address of each file that was made, before the browser knows it.
@@ -83,6 +109,7 @@ class Messages:
     ) -> None:
         self.app, self.read, self.answer, self.made, self.most = app, read, answer, made, most
         self._open = 0
+        self._runs = Pace(RUNS, RUNS_AT_ONCE)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request, one connection of a websocket, or the server's start and end."""
@@ -100,6 +127,7 @@ class Messages:
     def _guarded(self, scope: Message, receive: Receive, send: Send) -> tuple[Receive, Send]:
         closed = False
         at_work: dict[str, str] = {}
+        pace = Pace(RATE, BURST)
 
         async def received() -> Message:
             nonlocal closed
@@ -110,6 +138,10 @@ class Messages:
                     closed = True
                     await send({"type": "websocket.close", "code": TOO_MUCH})
                     return {"type": "websocket.disconnect", "code": TOO_MUCH}
+                if late := pace.wait():
+                    await asyncio.sleep(late)
+                if told.HasField("rerun_script") and (late := self._runs.wait()):  # a page has one in line
+                    await asyncio.sleep(late)
                 if verdict is MessageVerdict.PASS:
                     if _begins(at_work, told.backend_operation_request):
                         return message

@@ -161,10 +161,9 @@ def test_brightness_and_colour_differences_become_rgb():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("told", ["RGB", "YBR_FULL"])
-def test_the_largest_picture_that_is_read_is_read_without_compression(told):
+def test_the_largest_picture_that_is_read_is_read_without_compression():
     seen = np.tile(skin(), (112, 112, 1))[:5400, :7200]
-    data = data_of(seen, PhotometricInterpretation=told, PixelData=seen.tobytes())
+    data = data_of(seen, PhotometricInterpretation="YBR_FULL", PixelData=seen.tobytes())
     assert read_image(file_of(data), "a.dcm").shape == seen.shape
 
 

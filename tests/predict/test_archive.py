@@ -162,7 +162,7 @@ def test_zeros_in_the_place_of_a_header_are_no_end(tmp_path):
     assert (first.fault, second.fault[-22:]) == ("", "copy or pack it again.")
 
 
-@pytest.mark.parametrize("factor", [1, 20, 32, 128, 2048])
+@pytest.mark.parametrize("factor", [1, 20, 32, 40, 100, 128, 2048])
 def test_a_tar_may_be_filled_up_to_a_record(tmp_path, factor):
     path = make_tar(tmp_path / "a.tar", {"a.jpg": JPEGS["b.jpg"]})
     content = path.read_bytes().rstrip(b"\0")
