@@ -266,6 +266,83 @@ def test_frames_are_counted_however_they_are_cut():
     assert FrameCount().add(bytes([0x80, 0x80, 0, 0, 0, 0]) * 50, 10) == 11
 
 
+def test_messages_are_counted_by_their_last_frames():
+    count = FrameCount()
+    whole, begun, middle, last, ping = (bytes([kind, 0x80]) + bytes(4) for kind in (0x82, 0x02, 0x00, 0x80, 0x89))
+    count.add(whole + begun + middle + ping + last + whole, 100)
+    assert count.messages == 3
+
+
+class Wire(asyncio.Transport):
+    """Of a connection that nothing is sent over."""
+
+    aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self.at
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.at = protocol
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+def page(kept: Connections, inner: asyncio.Protocol | None = None) -> tuple[Connection, Wire]:
+    """A websocket after its handshake."""
+    wire = Wire()
+    connection = Connection(inner or asyncio.Protocol(), kept)
+    kept.open[connection] = None
+    connection._transport, wire.at = wire, asyncio.Protocol()
+    connection.begin("websocket")
+    connection.data_received(b"the handshake")
+    return connection, wire
+
+
+def test_messages_that_nobody_takes_in_are_cut_off():
+    kept = Connections(app, Limits(pending=5))
+    connection, wire = page(kept)
+    one = bytes([0x82, 0x81]) + bytes(4) + b"x"
+    for _ in range(20):
+        connection.data_received(one)
+        connection.deliver()
+    assert not wire.aborted
+    connection.data_received(one * 10)
+    assert wire.aborted
+
+
+def test_what_has_piled_up_of_a_lost_connection_is_for_nobody():
+    taken: list[str] = []
+
+    async def reader(_scope: object, receive: Callable[[], Awaitable[dict[str, str]]], _send: object) -> None:
+        while taken[-1:] != ["websocket.disconnect"]:
+            taken.append((await receive())["type"])
+
+    async def receive() -> dict[str, object]:
+        if len(taken) == 2:
+            connection.connection_lost(None)
+        return {"type": "websocket.connect"} if not taken else {"type": "websocket.receive", "bytes": b"x"}
+
+    kept = Connections(reader)
+    connection, _ = page(kept)
+
+    async def visit() -> None:
+        token = connections._CURRENT.set(connection)
+        try:
+            await kept({"type": "websocket"}, receive, rest)
+        finally:
+            connections._CURRENT.reset(token)
+
+    asyncio.run(visit())
+    assert taken == ["websocket.connect", "websocket.receive", "websocket.disconnect"]
+
+
 def test_pongs_of_years_are_no_message():
     now = [0.0]
     kept = Connections(app, clock=lambda: now[0])

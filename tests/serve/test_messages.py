@@ -11,13 +11,16 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from derm.serve.messages import (
     ASKED,
     AT_WORK,
+    BURST,
     FETCHED,
     MOST_FILES,
     MOST_TEXT,
     MOST_WIDGETS,
+    RATE,
     TOO_MANY,
     Messages,
     MessageVerdict,
+    Pace,
     judge,
     parse,
 )
@@ -213,6 +216,46 @@ def test_connections_beyond_the_most_are_refused_until_one_ends():
         return sent
 
     assert asyncio.run(both()) == [{"type": "websocket.close", "code": TOO_MANY}]
+
+
+def test_what_comes_faster_than_its_pace_waits():
+    now = [0.0]
+    pace = Pace(10, 3, lambda: now[0])
+    assert [pace.wait() for _ in range(5)] == pytest.approx([0, 0, 0, 0.1, 0.2])
+    now[0] = 0.3  # both have had their turns, and room has come for one
+    assert [pace.wait() for _ in range(2)] == pytest.approx([0, 0.1])
+    now[0] = 100  # no more than the first few, however long it was silent
+    assert [pace.wait() for _ in range(4)] == pytest.approx([0, 0, 0, 0.1])
+
+
+def test_a_page_that_tells_too_much_waits_and_others_do_not(monkeypatch):
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr("derm.serve.messages.asyncio.sleep", sleep)
+    messages = Messages(App(), BackMsg.FromString, ForwardMsg, never)
+    connect(messages, *[told("app_heartbeat")] * (BURST + 10))
+    assert len(slept) == 10
+    assert max(slept) <= 10 / RATE
+    slept.clear()
+    connect(messages, *[told("app_heartbeat")] * 10)
+    assert slept == []
+
+
+def test_runs_of_all_pages_wait_for_each_other(monkeypatch):
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr("derm.serve.messages.asyncio.sleep", sleep)
+    monkeypatch.setattr("derm.serve.messages.RUNS_AT_ONCE", 30)
+    messages = Messages(App(), BackMsg.FromString, ForwardMsg, never)
+    for _ in range(2):
+        connect(messages, *[told("rerun_script")] * 20)
+    assert len(slept) == 10
 
 
 def test_requests_pass():
