@@ -214,13 +214,32 @@ def correct(
 
 
 def add_histology(
-    records: Records, actor: str, lesion_id: str, *, diagnosis: str, on: date | str, words: str | None = None
+    records: Records,
+    actor: str,
+    lesion_id: str,
+    *,
+    diagnosis: str,
+    on: date | str,
+    words: str | None = None,
+    seen: str | None = None,
 ) -> str:
-    """Keep what the pathologist found in a lesion, in place of what was found before; its key comes back."""
+    """Keep what the pathologist found in a lesion, in place of what was found before; its key comes back.
+
+    seen: the key of the histology that `actor` saw standing, '' for none; another one that was entered meanwhile is not
+    replaced unasked. None where nobody looked.
+    """
     actor = entry.name(actor, entry.WHO_ENTERS)
     with records.writing() as connection:
         _there(connection, tables.lesion, lesion_id)
         last = last_of(connection, tables.histology, tables.histology.c.lesion_id == lesion_id)
+        if last is not None and seen not in (None, last["id"]):
+            raise RecordsFault(
+                say(
+                    "{author} has entered a histology of this lesion meanwhile: look at what stands now, and save once "
+                    "more if yours shall stand in its place.",
+                    author=last["author"],
+                )
+            )
         new = {
             "lesion_id": lesion_id,
             "author": actor,
@@ -254,10 +273,22 @@ def describe_patient(
         _change(connection, entry.name(actor, entry.WHO_ENTERS), tables.patient, patient_id, new)
 
 
-def move_lesion(records: Records, actor: str, lesion_id: str, site: str) -> None:
-    """Put a lesion elsewhere on the body map, where it was entered wrongly."""
+def move_lesion(records: Records, actor: str, lesion_id: str, site: str, *, seen: str | None = None) -> None:
+    """Put a lesion elsewhere on the body map, where it was entered wrongly.
+
+    seen: the site at which `actor` saw it; where it was put elsewhere meanwhile it stays there unasked. None where
+    nobody looked.
+    """
     with records.writing() as connection:
-        _there(connection, tables.lesion, lesion_id)
+        kept = _there(connection, tables.lesion, lesion_id)["site"]
+        if seen not in (None, kept) and site != kept:
+            raise RecordsFault(
+                say(
+                    "This lesion has been put elsewhere meanwhile ({kept}): look at its place, and save once more if "
+                    "yours is the right one.",
+                    kept=place_called(kept),
+                )
+            )
         actor = entry.name(actor, entry.WHO_ENTERS)
         _change(connection, actor, tables.lesion, lesion_id, {"site": entry.site(site)})
 

@@ -346,6 +346,26 @@ def test_a_page_knows_after_a_reload_what_was_saved_and_that_another_outline_is_
     assert not page.warning
 
 
+def test_a_histology_or_place_that_was_entered_since_the_page_was_drawn_is_asked_about(page, kept):
+    save_drawn(page)
+    (state,) = read.search(kept)
+    write.add_histology(kept, "Dr B", state.lesion_id, diagnosis="mel", on="2026-11-20")
+    write.move_lesion(kept, "Dr B", state.lesion_id, "face")
+    page.selectbox(key=f"diagnosis-histology-{state.lesion_id}-0").set_value("nv")
+    button(page, "Save the histology").click().run()
+    assert "Dr B has entered a histology of this lesion meanwhile: look at what stands now" in text(page)
+    assert read.search(kept)[0].diagnosis == "mel"
+    button(page, "Save the histology").click().run()
+    assert "has entered a histology" not in text(page)
+    assert read.search(kept)[0].diagnosis == "nv"
+    write.move_lesion(kept, "Dr B", state.lesion_id, "scalp")
+    page.selectbox(key=f"site-place-{state.lesion_id}-0").set_value("upper_back")
+    button(page, "Save the place").click().run()
+    assert "This lesion has been put elsewhere meanwhile (scalp)" in text(page)
+    button(page, "Save the place").click().run()
+    assert read.search(kept)[0].site == "upper_back"
+
+
 def test_where_a_row_was_saved_is_known_when_other_weights_read_it_again(page, kept):
     key = save_drawn(page)
     with mock.patch.object(parts_visit, "weights_key", return_value="others"):

@@ -353,6 +353,24 @@ def test_saving_once_more_puts_no_outline_in_place_of_one_that_was_drawn(filed):
     assert len(rows(filed, tables.correction)) == 3
 
 
+def test_no_histology_or_place_is_replaced_that_its_author_has_not_seen(filed):
+    lesion_id = save(filed).lesion_id
+    first = write.add_histology(filed, "Dr A", lesion_id, diagnosis="mel", on="2026-11-03", seen="")
+    given = {"diagnosis": "nv", "on": "2026-11-04"}
+    for seen in ("", "no key"):
+        with pytest.raises(RecordsFault, match="Dr A has entered a histology of this lesion meanwhile: look at what"):
+            write.add_histology(filed, "Dr B", lesion_id, **given, seen=seen)
+    write.add_histology(filed, "Dr B", lesion_id, **given, seen=first)
+    write.add_histology(filed, "Dr B", lesion_id, **given)  # nobody has looked
+    assert [one["diagnosis"] for one in rows(filed, tables.histology)] == ["mel", "nv", "nv"]
+    write.move_lesion(filed, "Dr A", lesion_id, "scalp", seen="upper_back")
+    with pytest.raises(RecordsFault, match=r"This lesion has been put elsewhere meanwhile \(scalp\): look at its"):
+        write.move_lesion(filed, "Dr B", lesion_id, "face", seen="upper_back")
+    write.move_lesion(filed, "Dr B", lesion_id, "scalp", seen="upper_back")  # both say the same
+    write.move_lesion(filed, "Dr B", lesion_id, "face", seen="scalp")
+    assert [one["site"] for one in rows(filed, tables.lesion)] == ["face"]
+
+
 def test_no_correction_is_replaced_that_its_author_has_not_seen(filed):
     saved = save(filed)
     given = {"diagnosis": "nv", "basis": Basis.CLINICAL}
