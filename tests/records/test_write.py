@@ -345,6 +345,8 @@ def test_saving_once_more_puts_no_outline_in_place_of_one_that_was_drawn(filed):
     for outline in (first, third):
         again = write.save_case(filed, "Dr A", new_picture(), answer=new_answer(), outline=outline)
         assert again.picture_id == saved.picture_id
+        assert again.answer_id == (saved.answer_id if outline is first else None)
+    assert len(rows(filed, tables.answer)) == 1
     assert [unpack(one["outline"], (48, 80)).tolist() for one in rows(filed, tables.correction)] == [
         first.tolist(),
         second.tolist(),
@@ -369,6 +371,25 @@ def test_no_histology_or_place_is_replaced_that_its_author_has_not_seen(filed):
     write.move_lesion(filed, "Dr B", lesion_id, "scalp", seen="upper_back")  # both say the same
     write.move_lesion(filed, "Dr B", lesion_id, "face", seen="scalp")
     assert [one["site"] for one in rows(filed, tables.lesion)] == ["face"]
+
+
+def test_no_answer_is_kept_that_is_measured_in_an_outline_that_the_records_do_not_have(filed):
+    first, second = (np.zeros((48, 80), dtype=bool) for _ in range(2))
+    first[5:20, 5:20], second[10:30, 10:30] = True, True
+    write.save_case(filed, "Dr A", new_picture(), outline=first)
+    for who in ("Dr B", "Dr C"):
+        kept = write.save_case(
+            filed, who, new_picture(), before=new_opinion(), answer=new_answer(referral=None), outline=second
+        )
+        assert kept.answer_id is None
+    assert not rows(filed, tables.answer)
+    assert [one["author"] for one in rows(filed, tables.opinion)] == ["Dr B", "Dr C"]  # said before it, it stays
+    write.correct(filed, "Dr B", kept.picture_id, outline=second)
+    for outline in (second, first, None):  # one that stands, one that stood, and the model's own
+        answer = new_answer(record=str(outline is None), shown="first" if outline is first else "{}")
+        assert write.save_case(filed, "Dr B", new_picture(), answer=answer, outline=outline).answer_id
+    assert len(rows(filed, tables.answer)) == 3
+    assert len(rows(filed, tables.correction)) == 2
 
 
 def test_no_correction_is_replaced_that_its_author_has_not_seen(filed):
