@@ -10,7 +10,7 @@ from threading import Lock, Timer
 
 from derm.predict.budget import Budget
 from derm.predict.trim import give_back
-from derm.predict.visits import LONGEST
+from derm.predict.visits import LONGEST, not_back
 
 SOON = 0.5
 """Seconds after which the pictures of a closed page are let go; several that are closed at once go together."""
@@ -22,11 +22,18 @@ GRACE = 120.0
 class Presence:
     """Visits by token; threads share it.
 
-    seconds: for how long files outlive their page, or `GRACE` where that is longer. clock: seconds.
+    seconds: for how long files outlive their page, or `GRACE` where that is longer. clock: seconds. is_back: whether
+    the page of a visit that has left is open after all; asked of those alone whose files would go.
     """
 
-    def __init__(self, budget: Budget, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.budget, self._seconds, self._clock = budget, max(GRACE, seconds), clock
+    def __init__(
+        self,
+        budget: Budget,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        is_back: Callable[[str], bool] = not_back,
+    ) -> None:
+        self.budget, self._seconds, self._clock, self._is_back = budget, max(GRACE, seconds), clock, is_back
         self._left: dict[str, float] = {}
         self._lock = Lock()
         self._timer: Timer | None = None
@@ -43,13 +50,20 @@ class Presence:
             self._left[owner] = self._clock()
             self._wake_in(SOON)
 
+    def awaits(self, owner: str) -> bool:
+        """Whether the visit has left, and may come back to its files."""
+        with self._lock:
+            return owner in self._left
+
     def tidy(self) -> None:
         """Let go what visits held that have left, and forget those that are over; the system gets the memory back."""
         with self._lock:
             self._timer = None
             now = self._clock()
-            over = [owner for owner, left in self._left.items() if now - left >= self._seconds]
-            left = [owner for owner in self._left if owner not in over]
+            due = [owner for owner, left in self._left.items() if now - left >= self._seconds]
+            left = [owner for owner in self._left if owner not in due]
+            over = [owner for owner in due if not self._is_back(owner)]
+            self._left.update(dict.fromkeys(due, now))  # who is back is asked again a period later
             for owner in over:
                 del self._left[owner]
             if self._left:

@@ -34,6 +34,11 @@ def minutes() -> float:
     return DEFAULT_MINUTES if math.isnan(given) else max(0.0, given)
 
 
+def not_back(token: str) -> bool:  # noqa: ARG001 - for all tokens alike
+    """Of a page that was closed: nobody looks whether its connection has come back."""
+    return False
+
+
 class KeptVisit(NamedTuple):
     """What is kept under a token."""
 
@@ -47,10 +52,14 @@ class KeptVisits:
     """Visits by token, the longest unused first; threads may share it. What is over is forgotten though nobody asks.
 
     A visit that took over another one's list is of its line, as the tab after a reload, and one that was duplicated.
+    is_back: whether the page of a visit that was said to be closed is open after all; asked of those alone that would
+    be forgotten.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seconds, self._clock = seconds, clock
+    def __init__(
+        self, seconds: float, clock: Callable[[], float] = time.monotonic, is_back: Callable[[str], bool] = not_back
+    ) -> None:
+        self._seconds, self._clock, self._is_back = seconds, clock, is_back
         self._visits: OrderedDict[str, KeptVisit] = OrderedDict()
         self._open: set[str] = set()
         self._lines: dict[str, str] = {}
@@ -138,16 +147,23 @@ class KeptVisits:
             self._forget_old()
 
     def _forget_old(self) -> None:
-        oldest = self._clock() - self._seconds
-        for token in [one for one, kept in self._visits.items() if kept.used < oldest and one not in self._open]:
-            del self._visits[token]
+        now = self._clock()
+        closed = {one: kept for one, kept in self._visits.items() if one not in self._open}
+        for token, kept in closed.items():
+            if now - kept.used < self._seconds:
+                continue
+            if self._is_back(token):
+                self._visits[token] = kept._replace(used=now)  # asked again a period later
+            else:
+                del self._visits[token]
         while len(self._visits) > MOST_VISITS:
             self._visits.popitem(last=False)
         known = self._open.union(self._visits)
         self._lines = {token: line for token, line in self._lines.items() if token in known}
         lines = {self._lines.get(token, token) for token in known}
         self._cleared = {line: keys for line, keys in self._cleared.items() if line in lines}
-        if self._visits and self._timer is None and self._seconds < LONGEST:
-            self._timer = Timer(self._seconds + 1, self.forget_old)
+        used = [kept.used for one, kept in self._visits.items() if one not in self._open]
+        if used and self._timer is None and self._seconds < LONGEST:
+            self._timer = Timer(min(used) + self._seconds - now + 1, self.forget_old)
             self._timer.daemon = True
             self._timer.start()

@@ -54,7 +54,8 @@ def save_listed(
 ) -> Saved:
     """Save a row of the list, with the answer that is shown now, see `derm.records.write.save_case`.
 
-    An outline that was corrected on the page becomes a correction where none is kept, see `outline_since`.
+    An outline that was corrected on the page becomes a correction where none is kept, see `outline_since`; beside
+    another one the answer is not kept, see `keep_other_answer`.
     mm_per_pixel: as the clinician gives it, where the case has none of its own, of the file or a ruler. lesion_known:
     see `NewPicture`. Raises RecordsFault where the row has no file, for another scale than the answer is measured with,
     and for what is no entry.

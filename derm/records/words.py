@@ -85,6 +85,10 @@ WITHHELD = mark("Your opinion first")
 WITHHELD_NOTE = mark("The answer is shown once you have given your own.")
 FINAL_NOTE = mark("Final once given: neither you nor anybody else can change it.")
 ANSWER_KEPT = mark("Saved with the answer as it was shown.")
+ANSWER_LACKS = mark(
+    "Saved without the answer, for it is measured in an outline that the records did not have: save the outline, then "
+    "this answer."
+)
 ANSWER_SINCE = mark("The answer on the page is another one than was kept: “{headline}” ({how}). It is not kept yet.")
 OUTLINE_SINCE = mark("The outline was corrected after this case was saved, and is not kept yet.")
 OUTLINE_OLDER = mark("The records keep this outline; another one was drawn later, and stands there.")

@@ -82,6 +82,8 @@ class Saved(NamedTuple):
     lesion_id: str
     picture_id: str
     answer_id: str | None
+    """None where no answer was given, or it is measured in an outline that the records do not have."""
+
     last_hash: str
     """Of the chain's end."""
 
@@ -117,7 +119,8 @@ def save_case(
     it was shown. outline: as `actor` corrected it, bool (height, width). The same picture of the same visit and the
     same answer are kept once, the picture by its first name; another scale than it has is refused, and a lesion that is
     known elsewhere (OtherPlace). An outline that somebody has drawn of it already stays: only `correct` puts another in
-    its place. All else is kept, or nothing.
+    its place. An answer that is measured in an `outline` which the records then do not have is not kept. All else is
+    kept, or nothing.
     """
     actor = entry.name(actor, entry.WHO_ENTERS)
     _check_scale(picture)
@@ -134,9 +137,8 @@ def save_case(
             picture_id = _picture(connection, actor, lesion_id, visit_id, picture, sha256)
             if before is not None:
                 _before(connection, actor, picture_id, sha256, before)
-            answer_id = None if answer is None else _answer(connection, actor, picture_id, answer)
-            if outline is not None:
-                _outline(connection, actor, picture_id, outline)
+            kept = outline is None or _outline(connection, actor, picture_id, outline)
+            answer_id = _answer(connection, actor, picture_id, answer) if kept and answer is not None else None
             last = last_event(connection)
     except DermError:
         finish_removals(records)
@@ -214,13 +216,32 @@ def correct(
 
 
 def add_histology(
-    records: Records, actor: str, lesion_id: str, *, diagnosis: str, on: date | str, words: str | None = None
+    records: Records,
+    actor: str,
+    lesion_id: str,
+    *,
+    diagnosis: str,
+    on: date | str,
+    words: str | None = None,
+    seen: str | None = None,
 ) -> str:
-    """Keep what the pathologist found in a lesion, in place of what was found before; its key comes back."""
+    """Keep what the pathologist found in a lesion, in place of what was found before; its key comes back.
+
+    seen: the key of the histology that `actor` saw standing, '' for none; another one that was entered meanwhile is not
+    replaced unasked. None where nobody looked.
+    """
     actor = entry.name(actor, entry.WHO_ENTERS)
     with records.writing() as connection:
         _there(connection, tables.lesion, lesion_id)
         last = last_of(connection, tables.histology, tables.histology.c.lesion_id == lesion_id)
+        if last is not None and seen not in (None, last["id"]):
+            raise RecordsFault(
+                say(
+                    "{author} has entered a histology of this lesion meanwhile: look at what stands now, and save once "
+                    "more if yours shall stand in its place.",
+                    author=last["author"],
+                )
+            )
         new = {
             "lesion_id": lesion_id,
             "author": actor,
@@ -254,10 +275,22 @@ def describe_patient(
         _change(connection, entry.name(actor, entry.WHO_ENTERS), tables.patient, patient_id, new)
 
 
-def move_lesion(records: Records, actor: str, lesion_id: str, site: str) -> None:
-    """Put a lesion elsewhere on the body map, where it was entered wrongly."""
+def move_lesion(records: Records, actor: str, lesion_id: str, site: str, *, seen: str | None = None) -> None:
+    """Put a lesion elsewhere on the body map, where it was entered wrongly.
+
+    seen: the site at which `actor` saw it; where it was put elsewhere meanwhile it stays there unasked. None where
+    nobody looked.
+    """
     with records.writing() as connection:
-        _there(connection, tables.lesion, lesion_id)
+        kept = _there(connection, tables.lesion, lesion_id)["site"]
+        if seen not in (None, kept) and site != kept:
+            raise RecordsFault(
+                say(
+                    "This lesion has been put elsewhere meanwhile ({kept}): look at its place, and save once more if "
+                    "yours is the right one.",
+                    kept=place_called(kept),
+                )
+            )
         actor = entry.name(actor, entry.WHO_ENTERS)
         _change(connection, actor, tables.lesion, lesion_id, {"site": entry.site(site)})
 
@@ -564,11 +597,14 @@ def _answer(connection: Connection, actor: str, picture_id: str, answer: Mapping
     )
 
 
-def _outline(connection: Connection, actor: str, picture_id: str, outline: NDArray[np.bool_]) -> None:
-    """Keep a corrected outline, unless there is one: nobody has said that this one is newer, or better."""
-    last = last_of(connection, tables.correction, tables.correction.c.picture_id == picture_id)
-    if last is None or last["outline"] is None:
+def _outline(connection: Connection, actor: str, picture_id: str, outline: NDArray[np.bool_]) -> bool:
+    """Keep a corrected outline, unless there is one: nobody has said that this one is newer, or better. Whether the
+    records have it, as the one that stands or one before that."""
+    drawn = tables.correction.c.outline
+    known = set(connection.scalars(select(drawn).where(tables.correction.c.picture_id == picture_id))) - {None}
+    if not known:
         _correction(connection, actor, picture_id, outline=outline)
+    return not known or pack(outline) in known
 
 
 def _correction(

@@ -3,13 +3,15 @@
 Needs Streamlit's session. Knows nothing of what a visit holds.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import streamlit as st
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.runtime import get_instance
+from streamlit.runtime import exists, get_instance
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from derm.predict.budget import UPLOADS, Budget, memory_limit
 from derm.predict.presence import Presence
@@ -18,6 +20,14 @@ from derm.serve.fetching import Fetching, MadeFiles
 from derm.serve.messages import Messages
 from derm.serve.uploads import App, Arrived, Uploads, Waiting
 from pages.parts import answering, downloading, opening, pressing
+
+
+class LeftPage(NamedTuple):
+    """A page that was closed, or whose connection broke off."""
+
+    token: str
+    session: str
+    """Streamlit's key of it."""
 
 
 class OpenPage(NamedTuple):
@@ -29,22 +39,44 @@ class OpenPage(NamedTuple):
     kept_as: str
     """The token that its list is kept under."""
 
+    session: str
+    """Streamlit's key of it."""
+
+    left: dict[str, LeftPage]
+    """Of `left`."""
+
     def close(self) -> None:
         """The page was closed, or its connection broke off."""
+        for key, page in tuple(self.left.items()):
+            if not self.presence.awaits(page.token) and not is_open(page.session):  # it is over, and not asked about
+                self.left.pop(key, None)
+        self.left.update(dict.fromkeys((self.token, self.kept_as), LeftPage(self.token, self.session)))
         self.presence.leave(self.token)
         self.visits.leave(self.kept_as)
 
 
 @st.cache_resource
+def left() -> dict[str, LeftPage]:
+    """Pages that were closed, each by both of its tokens, until what they held is over."""
+    return {}
+
+
+def is_back(pages: dict[str, LeftPage], token: str) -> bool:
+    """Whether a page that was closed is open: a browser whose connection broke off comes back to its session, and
+    Streamlit runs nothing then that could tell."""
+    return (page := pages.get(token)) is not None and is_open(page.session)
+
+
+@st.cache_resource
 def kept_visits() -> KeptVisits:
     """What is kept of all visitors' lists over a reload; each is found by its own token alone."""
-    return KeptVisits(60 * minutes())
+    return KeptVisits(60 * minutes(), is_back=partial(is_back, left()))
 
 
 @st.cache_resource
 def presence() -> Presence:
     """Who has a page open, and the memory that all of them share."""
-    return Presence(Budget(memory_limit()), 60 * minutes())
+    return Presence(Budget(memory_limit()), 60 * minutes(), is_back=partial(is_back, left()))
 
 
 def budget() -> Budget:
@@ -54,7 +86,8 @@ def budget() -> Budget:
 
 @st.cache_resource(scope="session", on_release=OpenPage.close, show_spinner=False)
 def _visit(token: str, kept_as: str) -> OpenPage:
-    return OpenPage(presence(), kept_visits(), token, kept_as)
+    context = get_script_run_ctx()
+    return OpenPage(presence(), kept_visits(), token, kept_as, "" if context is None else context.session_id, left())
 
 
 def is_here(token: str) -> None:
@@ -106,7 +139,7 @@ def let_go(session: str) -> bool:
 
 def is_open(session: str) -> bool:
     """Whether there is such a session, its page open."""
-    return get_instance().is_active_session(session)
+    return exists() and get_instance().is_active_session(session)
 
 
 @st.cache_resource

@@ -67,12 +67,18 @@ def forget(key: str) -> None:
     st.session_state.saved = {other: kept for other, kept in st.session_state.saved.items() if other != key}
 
 
+def answer_saved(key: str, answer_id: str) -> None:
+    """The answer of a row that was saved is kept, too."""
+    if (kept := saved(key)) is not None:
+        st.session_state.saved = st.session_state.saved | {key: kept._replace(answer_id=answer_id)}
+
+
 def last_hash(model: Model, case: Case) -> str:
     """Of the records' chain, for a report of `case`, the one at hand; '' where that is not saved, or with another
     answer, or cannot be read now."""
     try:
         kept = saved(st.session_state.at_hand)
-        history = None if kept is None else read.lesion_history(records(), kept.lesion_id)
+        history = None if kept is None or kept.answer_id is None else read.lesion_history(records(), kept.lesion_id)
         picture = None if kept is None or history is None else picture_in(history, kept.picture_id)
         return "" if picture is None or is_other_answer(case, model, picture) else read.last_hash(records())
     except DermError:

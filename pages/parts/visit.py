@@ -61,6 +61,9 @@ class KeptList(NamedTuple):
     saved: "dict[str, Saved]"
     """Where rows were saved in the records, by their keys."""
 
+    former: frozenset[str] = frozenset()
+    """Keys of the rows of lists that other weights had answered, and that this one came from."""
+
 
 @spinning(mark("Loading the model …"), once=True)
 @st.cache_resource(show_spinner=False, max_entries=3)
@@ -501,7 +504,8 @@ def remember() -> None:
     if same and (kept_visits().use(kept_as()) or not own()):
         return
     waiting = [file.name for file in st.session_state.reading.waiting]
-    st.session_state.remembered = KeptList(cases, waiting, weights_key(shared_model()), saved)
+    former = st.session_state.get("former", frozenset())
+    st.session_state.remembered = KeptList(cases, waiting, weights_key(shared_model()), saved, former)
     if own():
         kept_visits().keep(kept_as(), st.session_state.remembered)
     else:
@@ -524,6 +528,7 @@ def take_over() -> None:
         tell(say(triage.NO_LONGER_KEPT))
         return
     before = found.cases
+    st.session_state.former = st.session_state.get("former", frozenset()) | found.former
     if found.waiting:
         tell(triage.not_read(found.waiting))
     if found.weights != weights_key(shared_model()):
@@ -549,6 +554,7 @@ def read_again(kept: KeptList, token: str) -> None:
     """Let the files of a list that other weights answered, that of the visit `token`, wait to be read again; what was
     entered to them, and where they were saved, stays. Say which have none."""
     before = kept.cases
+    st.session_state.former |= {one.key for one in before}  # what is read again is given new keys
     # The list is in the order of the latest first, and what is read comes on top.
     files = [(one, content) for one in reversed(before) if one.digest and (content := one.file) is not None]
     digests = {one.key: case_list.digest_of(one.name, content) for one, content in files}
@@ -567,17 +573,19 @@ def clear() -> None:
     """Forget every case of this visitor, what the visit left before a reload of its page or to a tab that was
     duplicated, and what waits to be read."""
     cases: list[ListedCase] = st.session_state.cases
-    keys = {listed.key for listed in cases}
+    keys = {listed.key for listed in cases}.union(st.session_state.get("former", ()))
     kept_visits().clear(kept_as(), keys, partial(without, keys))
     own_files(cases)  # which a tab that was duplicated has taken over
     budget().forget(st.session_state.token)
     st.session_state.round += 1  # a fresh uploader, so that the files' bytes are let go
-    for name in ("cases", "memory", "rows", "remembered", "entered", "kept_before", "saved", *HELD):
+    for name in ("cases", "memory", "rows", "remembered", "entered", "kept_before", "saved", "former", *HELD):
         st.session_state.pop(name, None)
 
 
 def without(keys: set[str], kept: KeptList) -> KeptList | None:
-    """A kept list without the rows with these keys; None where nothing of the visitor's own is left."""
+    """A kept list without the rows with these keys, whose files belong to this visit from now on; None where nothing of
+    the visitor's own is left."""
+    own_files([listed for listed in kept.cases if listed.key in keys])
     left = [listed for listed in kept.cases if listed.key not in keys]
     if all(listed.drawn for listed in left):
         return None

@@ -208,7 +208,7 @@ def about(history: LesionHistory) -> None:
             say("Save the histology"),
             key=f"save-{fields}",
             on_click=counted_once(save_histology),
-            args=(key, fields, lesion_id),
+            args=(key, fields, history),
         )
         saving.tell_refusal(key)
     key = f"place-{lesion_id}"
@@ -231,7 +231,7 @@ def about(history: LesionHistory) -> None:
             say("Save the place"),
             key=f"save-{fields}",
             on_click=counted_once(save_place),
-            args=(key, fields, lesion_id),
+            args=(key, fields, history),
         )
         saving.tell_refusal(key)
     if not opening.may(Right.DELETE):
@@ -257,25 +257,25 @@ def fields_of(key: str) -> str:
     return f"{key}-{st.session_state.get(f'times-{key}', 0)}"
 
 
-def save_histology(key: str, fields: str, lesion_id: str) -> None:
-    """Keep a histology, as the fields say whose keys end so."""
-    state = st.session_state
+def save_histology(key: str, fields: str, history: LesionHistory) -> None:
+    """Keep a histology, as the fields say whose keys end so, in place of what the visitor saw standing."""
+    state, seen = st.session_state, history.histology[-1]["id"] if history.histology else ""
     if state[f"diagnosis-{fields}"] is None:
         state[f"refusal-{key}"] = say(words.DIAGNOSIS_LACKS)
         return
     attempt(
         key,
         lambda: write.add_histology(
-            saving.records(), saving.actor(), lesion_id, diagnosis=state[f"diagnosis-{fields}"],
-            on=state[f"day-{fields}"], words=state[f"words-{fields}"],
+            saving.records(), saving.actor(), history.lesion["id"], diagnosis=state[f"diagnosis-{fields}"],
+            on=state[f"day-{fields}"], words=state[f"words-{fields}"], seen=seen,
         ),
     )  # fmt: skip
 
 
-def save_place(key: str, fields: str, lesion_id: str) -> None:
-    """Put the lesion elsewhere on the body map, as the field says whose key ends so."""
-    site = st.session_state[f"site-{fields}"] or ""
-    attempt(key, lambda: write.move_lesion(saving.records(), saving.actor(), lesion_id, site))
+def save_place(key: str, fields: str, history: LesionHistory) -> None:
+    """Put the lesion elsewhere on the body map than the visitor saw it, as the field says whose key ends so."""
+    site, seen = st.session_state[f"site-{fields}"] or "", history.lesion["site"]
+    attempt(key, lambda: write.move_lesion(saving.records(), saving.actor(), history.lesion["id"], site, seen=seen))
 
 
 def delete(key: str, patient_id: str, pseudonym: str) -> None:

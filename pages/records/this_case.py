@@ -27,13 +27,17 @@ def this_case(model: Model, listed: ListedCase) -> None:
         st.info(say(words.GONE), icon=":material/folder_off:")
         saving.forget(listed.key)
     if kept is not None and history is not None:
-        st.success(say(words.ANSWER_KEPT), icon=":material/check:")
+        lacks = kept.answer_id is None
+        if lacks:
+            st.warning(say(words.ANSWER_LACKS), icon=":material/edit:")
+        else:
+            st.success(say(words.ANSWER_KEPT), icon=":material/check:")
         seen: dict[str, str | None] = {}
         if picture := picture_in(history, kept.picture_id):
-            answered_since(model, listed, picture)
+            answered_since(model, listed, picture, lacks=lacks)
             drawn_since(listed, picture)
             if listed.case is not None:
-                standing = kept_as(listed.case, model, picture)
+                standing = None if lacks else kept_as(listed.case, model, picture)
                 seen[kept.picture_id] = None if standing is None else standing["id"]
         lesion(kept.lesion_id, seen=seen)
         return
@@ -61,25 +65,31 @@ def this_case(model: Model, listed: ListedCase) -> None:
     st.caption(say(case_words.NOTICE))
 
 
-def answered_since(model: Model, listed: ListedCase, kept: PictureHistory) -> None:
-    """Another answer than the one that was kept, such as over more views: it can be kept beside that one."""
-    if (case := listed.case) is None or not is_other_answer(case, model, kept):
+def answered_since(model: Model, listed: ListedCase, kept: PictureHistory, *, lacks: bool) -> None:
+    """Another answer than the one that was kept, such as over more views: it can be kept beside that one. lacks: the
+    answer was not kept when the case was saved, and can be now."""
+    if (case := listed.case) is None or not (lacks or is_other_answer(case, model, kept)):
         return
     key = f"answered-{listed.key}"
-    st.warning(plain(words.answer_since(case)), icon=":material/sync_alt:")
+    if not lacks:
+        st.warning(plain(words.answer_since(case)), icon=":material/sync_alt:")
     st.button(
         say("Save this answer, too"),
         type="primary",
         key=f"save-{fields_of(key)}",
         on_click=counted_once(keep_answer),
-        args=(key, model, case, kept),
+        args=(key, listed.key, model, case, kept),
     )
     saving.tell_refusal(key)
 
 
-def keep_answer(key: str, model: Model, case: Case, kept: PictureHistory) -> None:
-    """Keep the answer that was shown beside those before it, which stay."""
-    attempt(key, lambda: keep_other_answer(saving.records(), saving.actor(), case, model, kept))
+def keep_answer(key: str, row: str, model: Model, case: Case, kept: PictureHistory) -> None:
+    """Keep the answer that was shown of a row, by its key, beside those before it, which stay."""
+
+    def do() -> None:
+        saving.answer_saved(row, keep_other_answer(saving.records(), saving.actor(), case, model, kept))
+
+    attempt(key, do)
 
 
 def drawn_since(listed: ListedCase, kept: PictureHistory) -> None:

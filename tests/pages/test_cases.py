@@ -36,7 +36,6 @@ from pages.compare import two_visits
 from pages.parts import opening
 from pages.parts import saving as parts_saving
 from pages.parts import visit as parts_visit
-from pages.records import this_case
 
 pytestmark = pytest.mark.slow
 
@@ -335,7 +334,7 @@ def test_a_page_knows_after_a_reload_what_was_saved_and_that_another_outline_is_
     assert words.OUTLINE_OLDER in [one.value for one in page.warning]
     assert len(corrections(kept)) == 2
     drawn(page, key, side=50)
-    assert this_case.OUTLINE_OTHER in [one.value for one in page.warning]
+    assert words.OUTLINE_OTHER in [one.value for one in page.warning]
     page.text_input(key="actor").set_value("Dr A")
     write.correct(kept, "Dr C", state.worst.picture_id, diagnosis="nv", basis=entry.Basis.CLINICAL)
     button(page, "Save the outline").click().run()  # of a page that has not seen it
@@ -344,6 +343,69 @@ def test_a_page_knows_after_a_reload_what_was_saved_and_that_another_outline_is_
     button(page, "Save the outline").click().run()
     assert corrections(kept)[-1] not in (None, first, *corrections(kept)[:3])
     assert not page.warning
+
+
+def test_an_answer_in_an_outline_that_the_records_do_not_have_is_kept_once_that_is(page, kept):
+    """Another's stands: picture and lesion are kept, and an opinion after the answer comes when that is kept, too."""
+    key = upload(page, "one.png", 2)
+    place(page, key, patient="P-001")
+    page.selectbox(key=f"site-{key}").set_value("upper_back")
+    page.button(key=f"save-case-{key}").click().run()
+    (state,) = read.search(kept)
+    case = next(one.case for one in page.session_state.cases if one.key == key)
+    write.correct(kept, "Dr A", state.worst.picture_id, outline=np.roll(case.mask, 5, axis=0))
+    other = AppTest.from_file(APP, default_timeout=60).switch_page(PAGE).run()
+    key = upload(other, "one.png", 2)
+    other.text_input(key="actor").set_value("Dr B")
+    other.text_input(key=f"patient-{key}").set_value("P-001")
+    other.text_input(key=f"lesion-{key}").set_value("A").run()
+    drawn(other, key)
+    other.button(key=f"save-case-{key}").click().run()
+
+    def told() -> list[str]:
+        assert not other.exception
+        return [one.value for one in other.warning]
+
+    def answers() -> list[str]:
+        return [one["author"] for one in read.lesion_history(kept, state.lesion_id).visits[0].pictures[0].answers]
+
+    assert told() == [words.ANSWER_LACKS, words.OUTLINE_OTHER]
+    assert words.ANSWER_KEPT not in text(other)
+    assert answers() == ["Dr A"]
+    case = next(one.case for one in other.session_state.cases if one.key == key)
+    with mock.patch.object(parts_saving.st, "session_state", other.session_state):
+        assert not parts_saving.last_hash(other.session_state.model, case)
+    assert "Give my opinion" not in [one.label for one in other.button]  # of Dr A's answer
+    button(other, "Save this answer, too").click().run()
+    assert "in an outline that the records do not have: save the outline first" in text(other)
+    button(other, "Save the outline").click().run()
+    assert told() == [words.ANSWER_LACKS]
+    button(other, "Save this answer, too").click().run()
+    assert told() == []
+    assert words.ANSWER_KEPT in text(other)
+    assert answers() == ["Dr A", "Dr B"]
+    assert "Give my opinion" in [one.label for one in other.button]
+    assert "Save this answer, too" not in [one.label for one in other.button]
+
+
+def test_a_histology_or_place_that_was_entered_since_the_page_was_drawn_is_asked_about(page, kept):
+    save_drawn(page)
+    (state,) = read.search(kept)
+    write.add_histology(kept, "Dr B", state.lesion_id, diagnosis="mel", on="2026-11-20")
+    write.move_lesion(kept, "Dr B", state.lesion_id, "face")
+    page.selectbox(key=f"diagnosis-histology-{state.lesion_id}-0").set_value("nv")
+    button(page, "Save the histology").click().run()
+    assert "Dr B has entered a histology of this lesion meanwhile: look at what stands now" in text(page)
+    assert read.search(kept)[0].diagnosis == "mel"
+    button(page, "Save the histology").click().run()
+    assert "has entered a histology" not in text(page)
+    assert read.search(kept)[0].diagnosis == "nv"
+    write.move_lesion(kept, "Dr B", state.lesion_id, "scalp")
+    page.selectbox(key=f"site-place-{state.lesion_id}-0").set_value("upper_back")
+    button(page, "Save the place").click().run()
+    assert "This lesion has been put elsewhere meanwhile (scalp)" in text(page)
+    button(page, "Save the place").click().run()
+    assert read.search(kept)[0].site == "upper_back"
 
 
 def test_where_a_row_was_saved_is_known_when_other_weights_read_it_again(page, kept):

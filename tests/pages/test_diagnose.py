@@ -534,6 +534,29 @@ def test_clearing_forgets_what_was_left_before_a_reload_and_handed_to_another_ta
     assert late.session_state.shown.name == "own.png"
 
 
+def test_clearing_forgets_what_other_weights_had_answered_before_a_reload(visit, monkeypatch):
+    page = upload(visit(), ("a.png", encoded(photograph())), ("b.txt", b"text"))
+    first, files = page.session_state.token, [one.stored for one in page.session_state.cases if one.stored]
+    twin = handed(first)
+    with monkeypatch.context() as others:
+        others.setattr(parts_visit, "weights_key", lambda model: "others")
+        page = handed(first)  # after a reload
+        while page.session_state.reading.waiting:
+            page.run()
+    assert any("Other weights are in use by now" in one.value for one in page.warning)
+    assert names(page) == ["a.png"]
+    with monkeypatch.context() as others:
+        others.setattr(parts_visit, "weights_key", lambda model: "others")
+        page = handed(page.session_state.token)  # after one more
+        page.session_state.table_open = True
+        next(button for button in page.run().button if button.label == "Clear the list").click().run()
+    for token in (first, page.session_state.token, twin.session_state.token):
+        assert parts_visit.kept_visits().find(token) is None
+    assert [file.content for file in files] == [None]
+    assert "a.png" not in names(twin.run())
+    assert [warning.value.replace("\\", "") for warning in twin.warning] == [triage.CLEARED_ELSEWHERE]
+
+
 def test_a_list_that_other_weights_answered_is_asked_again_after_a_reload(visit, tmp_path):
     page = upload(visit(), ("a.png", encoded(photograph())))
     page.button(key="sample-bcc").click().run()

@@ -1,5 +1,6 @@
 """What Streamlit tells of pages and uploads: that one was closed, and what has arrived."""
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -53,6 +54,32 @@ def test_a_closed_page_is_noticed_and_an_open_one_comes_back():
     assert told == [0.5]
     opened.run()  # the connection had only broken off
     assert here._left == {}
+
+
+def test_a_connection_that_came_back_to_its_session_without_a_run_keeps_files_and_list(monkeypatch):
+    active = {SESSION}
+    monkeypatch.setattr(keeping, "exists", lambda: True)
+    monkeypatch.setattr(keeping, "get_instance", lambda: SimpleNamespace(is_active_session=active.__contains__))
+    AppTest.from_function(page).run()
+    here, kept = keeping.presence(), keeping.kept_visits()
+    here._wake_in = lambda seconds: None  # no timer in a test
+    file = here.budget.hold_file(b"x", "token")
+    kept.keep("token", ["a"])
+    now = time.monotonic()
+    here._clock = kept._clock = lambda: now
+    caching.clear_session_resource_cache(SESSION)  # as Streamlit does when the websocket ends
+    now += 1801.0
+    here.tidy()
+    assert (file.content, kept.find("token")) == (b"x", ["a"])
+    active.clear()
+    now += 1801.0
+    here.tidy()
+    assert (file.content, kept.find("token")) == (None, None)
+    keeping.OpenPage(here, kept, "other", "account other", "of other", keeping.left()).close()
+    assert set(keeping.left()) == {"other", "account other"}  # of who is over nothing stays
+    assert not keeping.is_back(keeping.left(), "other")
+    active.add("of other")
+    assert keeping.is_back(keeping.left(), "account other")
 
 
 def test_what_has_arrived_is_counted(monkeypatch):

@@ -64,6 +64,29 @@ def test_who_comes_back_loses_nothing(here):
     np.testing.assert_array_equal(case.image, LIKELY.image)
 
 
+def test_who_is_back_unsaid_keeps_the_files_and_is_asked_again_a_period_later(here):
+    one, clock, _ = here
+    back, asked = {"t"}, []
+    one._is_back = lambda owner: asked.append(owner) or owner in back
+    file, gone = one.budget.hold_file(b"x", "t"), one.budget.hold_file(b"y", "gone")
+    one.leave("t")
+    one.leave("gone")
+    clock.now = 299.0
+    one.tidy()
+    assert not asked
+    clock.now = 300.0
+    one.tidy()
+    assert (file.content, gone.content, asked) == (b"x", None, ["t", "gone"])
+    assert (one.awaits("t"), one.awaits("gone")) == (True, False)
+    clock.now = 599.0
+    one.tidy()
+    assert asked == ["t", "gone"]
+    back.clear()
+    clock.now = 600.0
+    one.tidy()
+    assert (file.content, one.awaits("t")) == (None, False)
+
+
 def test_several_that_leave_wait_for_one_timer_which_holds_up_no_exit(here):
     one, _, _ = here
     one.leave("a")

@@ -52,6 +52,50 @@ def test_a_visit_is_kept_while_its_page_is_open_and_from_its_end_on():
     assert not kept.use("t")
 
 
+def test_a_connection_that_came_back_unsaid_keeps_its_list_and_is_asked_again_a_period_later():
+    clock, back, asked = Clock(), {"t"}, []
+    kept = KeptVisits(60.0, clock, lambda token: asked.append(token) or token in back)
+    for token in ("t", "gone"):
+        kept.come(token)
+        kept.keep(token, [token])
+        kept.leave(token)
+    clock.now = 59.0
+    kept.forget_old()
+    assert not asked
+    clock.now = 61.0
+    kept.forget_old()  # as the timer does
+    assert asked == ["t", "gone"]
+    assert list(kept._visits) == ["t"]
+    clock.now = 120.0
+    kept.forget_old()
+    assert asked == ["t", "gone"]
+    back.clear()
+    clock.now = 121.0
+    kept.forget_old()
+    assert not kept._visits
+
+
+def test_the_timer_rings_when_the_first_that_was_closed_is_over():
+    clock = Clock()
+    kept = KeptVisits(60.0, clock)
+    kept.come("t")
+    kept.keep("t", ["a"])
+    assert kept._timer is None  # its page is open
+    clock.now = 50.0
+    kept.leave("t")
+    clock.now = 55.0
+    kept.come("u")
+    kept.keep("u", ["b"])
+    kept.leave("u")
+    assert kept._timer.interval == 61.0
+    kept._timer.cancel()
+    clock.now = 111.0
+    kept.forget_old()  # as the timer does
+    assert list(kept._visits) == ["u"]
+    assert kept._timer.interval == 5.0  # and not a full period
+    kept._timer.cancel()
+
+
 def test_what_is_used_is_the_last_to_go(monkeypatch):
     monkeypatch.setattr(visits, "MOST_VISITS", 2)
     kept = KeptVisits(60.0, Clock())

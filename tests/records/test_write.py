@@ -345,12 +345,51 @@ def test_saving_once_more_puts_no_outline_in_place_of_one_that_was_drawn(filed):
     for outline in (first, third):
         again = write.save_case(filed, "Dr A", new_picture(), answer=new_answer(), outline=outline)
         assert again.picture_id == saved.picture_id
+        assert again.answer_id == (saved.answer_id if outline is first else None)
+    assert len(rows(filed, tables.answer)) == 1
     assert [unpack(one["outline"], (48, 80)).tolist() for one in rows(filed, tables.correction)] == [
         first.tolist(),
         second.tolist(),
     ]
     write.correct(filed, "Dr A", saved.picture_id, outline=third, seen=newer)  # asked for by its name
     assert len(rows(filed, tables.correction)) == 3
+
+
+def test_no_histology_or_place_is_replaced_that_its_author_has_not_seen(filed):
+    lesion_id = save(filed).lesion_id
+    first = write.add_histology(filed, "Dr A", lesion_id, diagnosis="mel", on="2026-11-03", seen="")
+    given = {"diagnosis": "nv", "on": "2026-11-04"}
+    for seen in ("", "no key"):
+        with pytest.raises(RecordsFault, match="Dr A has entered a histology of this lesion meanwhile: look at what"):
+            write.add_histology(filed, "Dr B", lesion_id, **given, seen=seen)
+    write.add_histology(filed, "Dr B", lesion_id, **given, seen=first)
+    write.add_histology(filed, "Dr B", lesion_id, **given)  # nobody has looked
+    assert [one["diagnosis"] for one in rows(filed, tables.histology)] == ["mel", "nv", "nv"]
+    write.move_lesion(filed, "Dr A", lesion_id, "scalp", seen="upper_back")
+    with pytest.raises(RecordsFault, match=r"This lesion has been put elsewhere meanwhile \(scalp\): look at its"):
+        write.move_lesion(filed, "Dr B", lesion_id, "face", seen="upper_back")
+    write.move_lesion(filed, "Dr B", lesion_id, "scalp", seen="upper_back")  # both say the same
+    write.move_lesion(filed, "Dr B", lesion_id, "face", seen="scalp")
+    assert [one["site"] for one in rows(filed, tables.lesion)] == ["face"]
+
+
+def test_no_answer_is_kept_that_is_measured_in_an_outline_that_the_records_do_not_have(filed):
+    first, second = (np.zeros((48, 80), dtype=bool) for _ in range(2))
+    first[5:20, 5:20], second[10:30, 10:30] = True, True
+    write.save_case(filed, "Dr A", new_picture(), outline=first)
+    for who in ("Dr B", "Dr C"):
+        kept = write.save_case(
+            filed, who, new_picture(), before=new_opinion(), answer=new_answer(referral=None), outline=second
+        )
+        assert kept.answer_id is None
+    assert not rows(filed, tables.answer)
+    assert [one["author"] for one in rows(filed, tables.opinion)] == ["Dr B", "Dr C"]  # said before it, it stays
+    write.correct(filed, "Dr B", kept.picture_id, outline=second)
+    for outline in (second, first, None):  # one that stands, one that stood, and the model's own
+        answer = new_answer(record=str(outline is None), shown="first" if outline is first else "{}")
+        assert write.save_case(filed, "Dr B", new_picture(), answer=answer, outline=outline).answer_id
+    assert len(rows(filed, tables.answer)) == 3
+    assert len(rows(filed, tables.correction)) == 2
 
 
 def test_no_correction_is_replaced_that_its_author_has_not_seen(filed):
