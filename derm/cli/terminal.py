@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from derm.model.weights import Model
     from derm.structures.weights import StructureWeights
 
-CONTROLS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+CONTROLS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What no terminal shows, but obeys, or shows in another order; and what is no character."""
 
 
@@ -34,8 +34,12 @@ class Terminal(Console):
 
     def render_str(self, text: str, **settings: Any) -> Text:  # noqa: ANN401 (those of rich)
         """As of a console."""
-        shown = CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
-        return super().render_str(shown, **settings)
+        return super().render_str(seen(text), **settings)
+
+
+def seen(text: str) -> str:
+    """Text in which what no terminal shows, but obeys, stands as Python would write it."""
+    return CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 
 out = Terminal(highlight=False, soft_wrap=True, markup=False, emoji=False)
@@ -108,7 +112,7 @@ def check_description(target: Path) -> None:
 def bar() -> Progress:
     """A progress bar with the time left, on standard error; silent where that is not a terminal."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -124,7 +128,7 @@ def bar() -> Progress:
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show `what` as a bar while the block runs; the block calls what it is given with (done, total)."""
     with bar() as shown:
-        task = shown.add_task(what, total=None)
+        task = shown.add_task(seen(what), total=None)
 
         def tell(done: int, total: int) -> None:
             shown.update(task, completed=done, total=total)

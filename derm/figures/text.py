@@ -103,8 +103,8 @@ _TAKEN = re.compile(
 
 
 def in_markdown(text: str) -> str:
-    """As `plain`, for a file that is read as it is, too: what would format, link, load or end a cell alone is changed.
-    One line."""
+    """As `plain`, for a file that is read as it is, too: what would format, load or end a cell alone is changed.
+    Addresses stay as they are. One line."""
     known = re.sub("&(?=#?[A-Za-z0-9]+;)", "&amp;", _in_one_line(text).strip()).replace("<", "&lt;")
     known = re.sub(r"([\\`*\[\]|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))", r"\\\1", known)
     return re.sub(r"^(\d*)([#>~=]|[-+.)](?= |$)|-(?=--))", r"\1\\\2", known)  # as a heading, a list or a fence begins

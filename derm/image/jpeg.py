@@ -123,7 +123,14 @@ def check_complete(found: Layout, content: bytes, pixels: NDArray[np.uint8], nam
     content: the JPEG data of which `found` is the layout. pixels: uint8 (H, W), (H, W, 3) or (H, W, 4), decoded, as
     stored; the last `ROWS` are enough.
     """
-    if _unfinished(found) or _is_cut(found, content, pixels):
+    check_finished(found, name)
+    if _is_cut(found, content, pixels):
+        raise incomplete(name)
+
+
+def check_finished(found: Layout, name: str) -> None:
+    """Refuse what lacks whole scans, of which libjpeg does not warn: ImageRefused."""
+    if _unfinished(found):
         raise incomplete(name)
 
 

@@ -85,7 +85,8 @@ def ends_empty(content: bytes, pixels: int, end: int | None = None) -> bool:
 
 def rest_is_unwritten(pixels: bytes, least: int = 0) -> bool:
     """Whether pixels that stand in a file as they are, without a check sum, end in what stands on a disk where nothing
-    was written: in `least` bytes, and in a 64th of them, more than they begin in it, as those with black bars do.
+    was written: in `least` bytes, and in a 64th of them, more than one and a half times as long as they begin in it, as
+    those with black bars do.
 
     Of 7,173 pictures of HAM10000, ISIC 2018 and no lesions, black rims among them, none has more than a 700th at either
     end.
@@ -93,7 +94,8 @@ def rest_is_unwritten(pixels: bytes, least: int = 0) -> bool:
     for filler in (b"\0", b"\xff"):
         tail = len(pixels) - len(pixels.rstrip(filler))
         lead = len(pixels) - len(pixels.lstrip(filler))
-        if tail - lead >= least and 64 * (tail - lead) > len(pixels):
+        over = tail - lead - lead // 2  # bars need not be of one width
+        if over > 0 and over >= least and 64 * over > len(pixels):
             return True
     return False
 

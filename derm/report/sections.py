@@ -1,6 +1,7 @@
 """What a report says, section by section: paragraphs, tables, figures; the card and the page both print these.
 
-Needs `Facts`. Every number in a sentence comes from them. Knows neither Markdown nor HTML, but for a code's backticks.
+Needs `Facts`. Every number in a sentence comes from them. Knows no HTML, and of Markdown a
+code's backticks, and how names stay text in it.
 """
 
 from collections.abc import Collection

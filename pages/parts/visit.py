@@ -111,7 +111,8 @@ def sample(model: Model, diagnosis: Diagnosis) -> Case:
 
 def begin(model: Model) -> None:
     """Give a new visitor a list of cases, with a drawn sample already analysed; settle that of an old one."""
-    if "cases" in st.session_state:
+    if st.session_state.get("cases"):  # empty where a click cut short the run that began
+        st.session_state.setdefault("at_hand", st.session_state.cases[0].key)
         is_here(st.session_state.token)
         drop_cleared(model)
         settle()
@@ -599,6 +600,8 @@ def drop_cleared(model: Model) -> None:
     if len(left) == len(cases):
         return
     st.session_state.cases = left
+    st.session_state.saved = {key: one for key, one in st.session_state.get("saved", {}).items() if key not in gone}
+    st.session_state.entered, st.session_state.kept_before = {}, {}
     for name in HELD:
         st.session_state.pop(name, None)
     if not left:

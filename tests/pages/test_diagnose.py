@@ -154,6 +154,20 @@ def test_what_the_weights_have_not_learned_stands_before_the_answer(visit):
     assert not page.exception
 
 
+@pytest.mark.parametrize("lost", [["at_hand"], ["at_hand", "reading", "told", "token"], []])
+def test_a_first_run_that_a_click_cut_short_is_begun_anew(visit, lost):
+    page = visit()
+    page.session_state.cases = []
+    for name in lost:
+        del page.session_state[name]
+    page.run()
+    assert not page.exception
+    assert page.session_state.shown.case.name == "Drawn melanoma"
+    del page.session_state["at_hand"]
+    page.run()
+    assert not page.exception
+
+
 def test_calibrated_weights_need_no_warning(visit):
     said = captions(visit(temperature=1.4))
     assert NOT_CALIBRATED not in said
