@@ -113,7 +113,7 @@ def test_each_patient_keeps_its_part_whatever_else_is_confirmed(filed, cases, tm
 @pytest.mark.slow
 def test_explorer_calibration_and_training_read_the_data_set(practice, tiny_weights, tmp_path, cache):
     drawn = write_dataset(practice, tmp_path / "set")
-    assert drawn == (CASES, CASES, 12, ())
+    assert drawn == (CASES, CASES, 12, (), ())
     catalogue = read_catalogue(tmp_path / "set")
     shown = explorable(catalogue)
     assert len(shown) == CASES
