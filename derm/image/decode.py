@@ -345,7 +345,7 @@ def _plain_jpeg(picture: Image.Image, content: bytes, name: str) -> NDArray[np.u
     pixels = jpeg.sound_pixels(content, picture.height, picture.width)
     if pixels is None:
         return None
-    jpeg.check_finished(found, name)
+    jpeg.check_finished(found, content, name)
     return pixels
 
 

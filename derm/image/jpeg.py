@@ -76,13 +76,16 @@ class Layout(NamedTuple):
     data: bytes
     """Of the last scan, as stored."""
 
+    place: int
+    """Where these begin in the file."""
+
     markers: int
     """Up to `MAX_MARKERS` and one more."""
 
 
 def layout(content: bytes) -> Layout:
     """Walk through the markers of the first picture; what is broken ends the walk."""
-    progressive, scans, data, markers = False, list[Scan](), b"", 0
+    progressive, scans, data, markers, begin = False, list[Scan](), b"", 0, 0
     components: tuple[int, ...] = ()
     place = 2
     while len(scans) <= MAX_SCANS and markers <= MAX_MARKERS and (found := _MARKER.search(content, place)):
@@ -99,9 +102,9 @@ def layout(content: bytes) -> Layout:
         elif code == _START_OF_SCAN and body:
             scans.append(_scan(body))
             end = _MARKER.search(content, place)
-            data = content[place : end.start() if end else len(content)]
+            begin, data = place, content[place : end.start() if end else len(content)]
             place = end.start() if end else len(content)
-    return Layout(progressive, components, scans, data, markers)
+    return Layout(progressive, components, scans, data, begin, markers)
 
 
 def check_scans(found: Layout, name: str) -> None:
@@ -123,14 +126,15 @@ def check_complete(found: Layout, content: bytes, pixels: NDArray[np.uint8], nam
     content: the JPEG data of which `found` is the layout. pixels: uint8 (H, W), (H, W, 3) or (H, W, 4), decoded, as
     stored; the last `ROWS` are enough.
     """
-    check_finished(found, name)
+    check_finished(found, content, name)
     if _is_cut(found, content, pixels):
         raise incomplete(name)
 
 
-def check_finished(found: Layout, name: str) -> None:
-    """Refuse what lacks whole scans, of which libjpeg does not warn: ImageRefused."""
-    if _unfinished(found):
+def check_finished(found: Layout, content: bytes, name: str) -> None:
+    """Refuse what lacks whole scans, or ends in zeros without which it ends too early, as where the rest was never
+    written: libjpeg warns of neither. ImageRefused."""
+    if _unfinished(found) or _ends_in_zeros(found, content):
         raise incomplete(name)
 
 
@@ -187,22 +191,33 @@ def _unfinished(found: Layout) -> bool:
 
 def _is_cut(found: Layout, content: bytes, pixels: NDArray[np.uint8]) -> bool:
     """Whether data are missing, from the end or between: a sector that was lost in the middle shifts all behind it."""
-    said = _first_fault(content, "CMYK" if len(found.components) == 4 else "GRAY")
+    said = _first_fault(content, found)
     if not said:
         return False
     if any(broken in said for broken in BROKEN):
         return True
     left = _LEFT_OVER.search(said)
     count = 0 if left is None else min(int(left[1]), len(content))
-    if left and count > STRAY and bytes(count) + b"\xff" + bytes([int(left[2], 16)]) not in content:
+    in_header = len(found.scans) == 1 and left is not None and left[2] != f"{_END:x}"
+    if left and not in_header and count > STRAY and bytes(count) + b"\xff" + bytes([int(left[2], 16)]) not in content:
         return True  # and no zeros, which some writers put there
     return _ends_in_nothing(found, pixels)  # the first fault alone is told, which need not be the cut
 
 
-def _first_fault(content: bytes, colours: str) -> str:
-    """What libjpeg has to say first against JPEG data; '' where there is nothing."""
+def _ends_in_zeros(found: Layout, content: bytes) -> bool:
+    """Whether the data end in zeros that are a part of the picture: most tables have a code of zeros alone. Behind a
+    whole picture some writers put more of them, which it does without."""
+    end = len(found.data.rstrip(b"\0"))
+    if len(found.data) - end <= STRAY:
+        return False
+    said = _first_fault(content[: found.place + end] + bytes((0xFF, _END)), found)
+    return any(broken in said for broken in BROKEN)
+
+
+def _first_fault(content: bytes, found: Layout) -> str:
+    """What libjpeg has to say first against JPEG data that are laid out so; '' where there is nothing."""
     try:
-        simplejpeg.decode_jpeg(content, colours, strict=True)
+        simplejpeg.decode_jpeg(content, "CMYK" if len(found.components) == 4 else "GRAY", strict=True)
     except ValueError as fault:
         return str(fault)
     return ""

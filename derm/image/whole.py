@@ -114,10 +114,9 @@ def check_rest(picture: Image.Image, content: bytes, name: str) -> None:
         # Of separate planes the last one may be plain that is no colour: opaque everywhere, or without black ink.
         lengths = parts.lengths[: 1 if picture.mode in ("L", "LA") else 3].ravel()
         if packed == _PACK_BITS:  # which ones unpack to, too; what is plain is packed into other bytes
-            counts = picture.tag_v2.get(
-                TiffImagePlugin.TILEBYTECOUNTS if parts.tiled else TiffImagePlugin.STRIPBYTECOUNTS
-            )
-            lengths = np.array(counts or (), dtype=np.int64)[: lengths.size]
+            lengths = np.array(parts.counts, dtype=np.int64)[: lengths.size]
+        if not lengths.size:
+            return
         places = np.array(parts.places[: lengths.size], dtype=np.int64)
         start, end = int(places.min()), int((places + lengths).max())
         # Much of the last tile may lie beyond the picture, or in the corner that a round picture leaves black.
@@ -237,6 +236,9 @@ class _Parts(NamedTuple):
     places: tuple[int, ...]
     """Where each begins in the file."""
 
+    counts: tuple[int, ...]
+    """How many bytes each is said to have; fewer where less is said."""
+
     lengths: NDArray[np.int64]
     """Bytes of each where they are not packed, (planes, parts of each plane): as many as the picture takes."""
 
@@ -270,7 +272,8 @@ def _parts_of(picture: TiffImagePlugin.TiffImageFile) -> _Parts | None:
     last = rows if tiled else height - rows * (wanted - 1)
     lengths = np.full((planes, wanted), row * rows, dtype=np.int64)
     lengths[:, -1] = row * last
-    return _Parts(there[: lengths.size], lengths, row, tiled)
+    counts = tags.get(TiffImagePlugin.TILEBYTECOUNTS if tiled else TiffImagePlugin.STRIPBYTECOUNTS, ())
+    return _Parts(there[: lengths.size], counts[: lengths.size], lengths, row, tiled)
 
 
 def _lacks_strips(picture: TiffImagePlugin.TiffImageFile, content: bytes) -> bool:
@@ -281,31 +284,30 @@ def _lacks_strips(picture: TiffImagePlugin.TiffImageFile, content: bytes) -> boo
     if packed != OLD_JPEG and min(parts.places) < _HEADER:
         return True
     if packed in _DEFLATE:
-        counts = tags.get(TiffImagePlugin.TILEBYTECOUNTS if parts.tiled else TiffImagePlugin.STRIPBYTECOUNTS, ())
-        return _lacks_ends(content, parts, counts, tags.get(_FILL_ORDER, 1) == _LOW_BITS_FIRST)
+        return _lacks_ends(content, parts, tags.get(_FILL_ORDER, 1) == _LOW_BITS_FIRST)
     if packed != 1:  # whose data libtiff holds to their lengths
         return False
-    counts = tags.get(TiffImagePlugin.TILEBYTECOUNTS if parts.tiled else TiffImagePlugin.STRIPBYTECOUNTS, ())
     lengths = parts.lengths.ravel()
-    return _are_short(parts.places, lengths, len(content)) or _are_told_short(counts, lengths, parts.row)
+    return _are_short(parts.places, lengths, len(content)) or _are_told_short(parts.counts, lengths, parts.row)
 
 
-def _lacks_ends(content: bytes, parts: _Parts, counts: tuple[int, ...], reversed_bits: bool) -> bool:
+def _lacks_ends(content: bytes, parts: _Parts, reversed_bits: bool) -> bool:
     """Whether data that are packed by deflate are altered, or end before their own end: libtiff stops as soon as it has
     its pixels, which zeros, too, unpack to, and asks for no check sum."""
     most = int(parts.lengths.max())  # some writers fill up the last strip
-    for place, count in zip(parts.places, counts, strict=False):
-        packed = content[place : place + count]
-        if not _ends(packed.translate(_REVERSED) if reversed_bits else packed, most):
-            return True
-    return False
+    places = set(zip(parts.places, parts.counts, strict=False))
+    if sum(count for _, count in places) > len(content):
+        raise ValueError(f"{len(places)} strips have more bytes than their file")
+    return not all(_ends(content[place : place + count], most, reversed_bits) for place, count in places)
 
 
-def _ends(packed: bytes, most: int) -> bool:
+def _ends(packed: bytes, most: int, reversed_bits: bool) -> bool:
     """Whether a stream of deflate comes to its end, check sum and all, with `most` bytes unpacked at most."""
     unpack, found = zlib.decompressobj(), 0
     for start in range(0, len(packed), _AT_ONCE):
         rest = packed[start : start + _AT_ONCE]
+        if reversed_bits:
+            rest = rest.translate(_REVERSED)
         while rest and not unpack.eof and found <= most:
             try:
                 found += len(unpack.decompress(rest, most - found + 1))

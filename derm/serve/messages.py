@@ -56,13 +56,13 @@ MOST_JSON = 10_000_000
 MOST_ONCE = 25_000_000
 """Bytes of what a component tells once, such as a pasted picture; Streamlit takes no larger message."""
 
-RATE, BURST = 20.0, 60
-"""Messages a second from one page, and how many at once before that counts: a table that is scrolled asks for some ten.
-What comes faster waits, and so does whoever sends it."""
+RATE, BURST = 10.0, 60
+"""Messages a second from one page, and how many at once before that counts: one that reads files sends five. What comes
+faster waits, and so does whoever sends it."""
 
-RUNS, RUNS_AT_ONCE = 30.0, 60
-"""The same of all pages' runs together, each in its turn: each run has a thread, and 300 a second kept the server from
-everybody for half a minute after they had come."""
+RUNS, RUNS_AT_ONCE = 100.0, 200
+"""The same of all pages' runs together, each in its turn: twenty pages may read files at once. Each run has a thread, and
+300 a second kept the server from everybody for half a minute after they had come."""
 
 TOO_MUCH, TOO_MANY = 1008, 1013
 """Why a websocket is closed: by the rules, or until later (RFC 6455 and its register)."""

@@ -103,6 +103,25 @@ def test_a_sector_that_is_lost_in_the_middle_is_told_whatever_the_size(size, opt
         read_image(content[:place] + (bytes(512) if lost == "zeros" else b"") + rest, "mole")
 
 
+@pytest.mark.parametrize("end", [b"", END])
+@pytest.mark.parametrize(
+    "options", [{"quality": 100, "subsampling": 0}, {"quality": 98}, {"quality": 95, "optimize": True}]
+)
+def test_zeros_in_the_place_of_the_rest_are_no_picture(options, end):
+    """The usual tables have a code of zeros alone: libjpeg fills the picture with it, and warns of nothing."""
+    content = jpeg(**options)
+    for share in (0.4, 0.9):
+        kept = int(share * len(content))
+        with pytest.raises(ImageRefused, match=r"^mole is (incomplete|damaged)"):
+            read_image(content[:kept] + bytes(len(content) - kept) + end, "mole")
+
+
+def test_stray_bytes_in_the_header_are_no_loss():
+    content = jpeg()
+    place = content.index(b"\xff\xdb")
+    assert read_image(content[:place] + b"stray" * 4 + content[place:], "mole").shape == (120, 160, 3)
+
+
 def test_zeros_behind_the_data_of_a_whole_picture_are_no_loss():
     content = jpeg(quality=95)
     assert read_image(content[:-2] + bytes(100) + END, "mole").shape == (120, 160, 3)

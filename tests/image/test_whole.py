@@ -237,6 +237,18 @@ def test_a_plain_margin_of_a_packed_tiff_is_no_loss(plain):
     assert (read_image(turned, "mole") == np.asarray(LESION)).all()
 
 
+def test_packed_strips_that_lie_in_each_other_are_damaged():
+    """Or a small file would be unpacked for minutes."""
+    content = bytearray(in_front(encoded(LESION, "TIFF", compression="tiff_deflate", tiffinfo={278: 1})))
+    count = struct.unpack_from("<H", content, 8)[0]
+    for number in range(count):
+        tag, kind, values, at = struct.unpack_from("<HHII", content, 10 + 12 * number)
+        if tag == 279:
+            struct.pack_into("<" + {3: "H", 4: "I"}[kind] * values, content, at, *[min(len(content), 60_000)] * values)
+    with pytest.raises(ImageRefused, match=r"^mole is damaged"):
+        read_image(bytes(content), "mole")
+
+
 def in_front(content: bytes) -> bytes:
     """A TIFF of Pillow with its directory before its pixels."""
     start = struct.unpack_from("<I", content, 4)[0]
@@ -249,14 +261,15 @@ def in_front(content: bytes) -> bytes:
         size = sizes[entry[1]] * entry[2]
         value = entry[3][:size] if size <= 4 else content[(at := struct.unpack("<I", entry[3])[0]) : at + size]
         found[entry[0]] = value
-    lengths = struct.unpack(f"<{len(found[279]) // 4}I", found[279])
-    offsets = struct.unpack(f"<{len(found[273]) // 4}I", found[273])
+    forms = {entry[0]: {3: "H", 4: "I"}.get(entry[1], "I") * entry[2] for entry in entries}
+    lengths = struct.unpack(f"<{forms[279]}", found[279])
+    offsets = struct.unpack(f"<{forms[273]}", found[273])
     long = sum(len(value) for value in found.values() if len(value) > 4)
     first, moved = place + long, list[int]()
     for length in lengths:
         moved.append(first)
         first += length
-    found[273] = struct.pack(f"<{len(moved)}I", *moved)
+    found[273] = struct.pack(f"<{forms[273]}", *moved)
     for entry in entries:
         value = found[entry[0]]
         if len(value) > 4:
