@@ -61,8 +61,9 @@ RATE, BURST = 10.0, 60
 faster waits, and so does whoever sends it."""
 
 RUNS, RUNS_AT_ONCE = 100.0, 200
-"""The same of all pages' runs together, each in its turn: twenty pages may read files at once. Each run has a thread, and
-300 a second kept the server from everybody for half a minute after they had come."""
+"""The same of all pages' runs together, each in its turn: twenty pages may read files at once. Each has a thread, and
+300 a second kept the server from everybody for half a minute after they had come. A page's own beats have no turn:
+where they would wait they are dropped, lest clicks wait behind them."""
 
 TOO_MUCH, TOO_MANY = 1008, 1013
 """Why a websocket is closed: by the rules, or until later (RFC 6455 and its register)."""
@@ -82,6 +83,11 @@ class Pace:
     def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._burst, self._clock = rate, burst, clock
         self._room, self._since = burst, clock()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the next one would not have to wait."""
+        return self._room + (self._clock() - self._since) * self._rate >= 1
 
     def wait(self) -> float:
         """Seconds that the next one has to wait; it has its turn from now on, and who asks later comes later."""
@@ -138,6 +144,8 @@ class Messages:
                     closed = True
                     await send({"type": "websocket.close", "code": TOO_MUCH})
                     return {"type": "websocket.disconnect", "code": TOO_MUCH}
+                if told.rerun_script.is_auto_rerun and not (pace.is_free and self._runs.is_free):
+                    continue
                 if late := pace.wait():
                     await asyncio.sleep(late)
                 if told.HasField("rerun_script") and (late := self._runs.wait()):  # a page has one in line

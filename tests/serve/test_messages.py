@@ -244,6 +244,17 @@ def test_a_page_that_tells_too_much_waits_and_others_do_not(monkeypatch):
     assert slept == []
 
 
+def test_a_page_s_own_beats_are_dropped_where_they_would_wait(monkeypatch):
+    async def sleep(_seconds: float) -> None:
+        pytest.fail("a beat waited")
+
+    monkeypatch.setattr("derm.serve.messages.asyncio.sleep", sleep)
+    app = App()
+    beats = [told("rerun_script", is_auto_rerun=True, fragment_id=str(number)) for number in range(BURST + 20)]
+    connect(Messages(app, BackMsg.FromString, ForwardMsg, never), *beats)
+    assert len(app.heard) == BURST + 2  # with the beginning and the end
+
+
 def test_runs_of_all_pages_wait_for_each_other(monkeypatch):
     slept: list[float] = []
 
