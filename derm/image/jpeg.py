@@ -192,16 +192,24 @@ def _unfinished(found: Layout) -> bool:
 def _is_cut(found: Layout, content: bytes, pixels: NDArray[np.uint8]) -> bool:
     """Whether data are missing, from the end or between: a sector that was lost in the middle shifts all behind it."""
     said = _first_fault(content, found)
-    if not said:
-        return False
-    if any(broken in said for broken in BROKEN):
-        return True
+    # The first fault alone is told, which need not be the cut.
+    return bool(said) and (_is_broken(said) or _is_left_over(said, found, content) or _ends_in_nothing(found, pixels))
+
+
+def _is_broken(said: str) -> bool:
+    """Whether libjpeg's word tells of data that are missing or spoilt."""
+    return any(broken in said for broken in BROKEN)
+
+
+def _is_left_over(said: str, found: Layout, content: bytes) -> bool:
+    """Whether libjpeg's word tells of data behind a full picture: no few stray bytes, none of the header, and no zeros,
+    which some writers put there."""
     left = _LEFT_OVER.search(said)
-    count = 0 if left is None else min(int(left[1]), len(content))
-    in_header = len(found.scans) == 1 and left is not None and left[2] != f"{_END:x}"
-    if left and not in_header and count > STRAY and bytes(count) + b"\xff" + bytes([int(left[2], 16)]) not in content:
-        return True  # and no zeros, which some writers put there
-    return _ends_in_nothing(found, pixels)  # the first fault alone is told, which need not be the cut
+    if left is None:
+        return False
+    count, marker = min(int(left[1]), len(content)), bytes((0xFF, int(left[2], 16)))
+    in_header = len(found.scans) == 1 and marker[1] != _END
+    return not in_header and count > STRAY and bytes(count) + marker not in content
 
 
 def _ends_in_zeros(found: Layout, content: bytes) -> bool:
@@ -210,8 +218,7 @@ def _ends_in_zeros(found: Layout, content: bytes) -> bool:
     end = len(found.data.rstrip(b"\0"))
     if len(found.data) - end <= STRAY:
         return False
-    said = _first_fault(content[: found.place + end] + bytes((0xFF, _END)), found)
-    return any(broken in said for broken in BROKEN)
+    return _is_broken(_first_fault(content[: found.place + end] + bytes((0xFF, _END)), found))
 
 
 def _first_fault(content: bytes, found: Layout) -> str:

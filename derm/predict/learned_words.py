@@ -40,18 +40,14 @@ def not_learned(code: str, training: Mapping[str, Any]) -> str:
 def all_not_learned(training: Mapping[str, Any]) -> dict[str, str]:
     """For each diagnosis that cannot be predicted, by its code, a sentence; none where all were learned, or nothing is
     said."""
-    if "learned" not in training.get("data", {}):
-        return {}
-    from derm.data.learned import hardly_learned  # which needs pandas, and most weights say nothing
-
-    return {code: not_learned(code, training) for code in hardly_learned(training)}
+    return {code: not_learned(code, training) for code in codes_not_learned(training) or ()}
 
 
 def codes_not_learned(training: Mapping[str, Any]) -> tuple[str, ...] | None:
     """The codes of the diagnoses that cannot be predicted; None where the weights do not tell."""
     if "learned" not in training.get("data", {}):
         return None
-    from derm.data.learned import classes_learned, hardly_learned
+    from derm.data.learned import classes_learned, hardly_learned  # which need pandas, and most weights say nothing
 
     return None if classes_learned(training) is None else hardly_learned(training)
 

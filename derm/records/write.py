@@ -199,7 +199,7 @@ def correct(
             if diagnosis is None:
                 raise RecordsFault(say("This outline stands already: nothing was entered."))
             outline = None
-        if last is not None and seen not in (None, last["id"]):
+        if last is not None and _came_since(last, seen):
             raise RecordsFault(
                 say(
                     "{author} has corrected this picture meanwhile: look at what stands now, and save once more if "
@@ -234,7 +234,7 @@ def add_histology(
     with records.writing() as connection:
         _there(connection, tables.lesion, lesion_id)
         last = last_of(connection, tables.histology, tables.histology.c.lesion_id == lesion_id)
-        if last is not None and seen not in (None, last["id"]):
+        if last is not None and _came_since(last, seen):
             raise RecordsFault(
                 say(
                     "{author} has entered a histology of this lesion meanwhile: look at what stands now, and save once "
@@ -251,6 +251,11 @@ def add_histology(
             "replaces": None if last is None else last["id"],
         }
         return _enter(connection, actor, tables.histology, new)
+
+
+def _came_since(last: Mapping[str, Any], seen: str | None) -> bool:
+    """Whether the row that was entered last is another one than somebody saw standing; no where nobody looked."""
+    return seen not in (None, last["id"])
 
 
 def describe_patient(
