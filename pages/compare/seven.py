@@ -55,11 +55,6 @@ def seven(model: Model, catalogue: Catalogue | None) -> None:
                 caption=plain(named),
                 alt=say("{name}, outlined", name=named),
             )
-            st.image(
-                jpeg(pictures.draw_cut(shown.case, held.evidence, 0.0, 0.6, 300)),
-                caption=plain(said),
-                alt=say("{name}, heat map: {what}", name=named, what=said),
-            )
             st.button(
                 say("Open"),
                 key=f"open-{shown.diagnosis.code}",
@@ -67,6 +62,11 @@ def seven(model: Model, catalogue: Catalogue | None) -> None:
                 args=(shown,),
                 type="tertiary",
                 icon=":material/open_in_full:",
+            )
+            st.image(
+                jpeg(pictures.draw_cut(shown.case, held.evidence, 0.0, 0.6, 300)),
+                caption=plain(said),
+                alt=say("{name}, heat map: {what}", name=named, what=said),
             )
     st.caption(
         plain(
