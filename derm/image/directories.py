@@ -45,11 +45,15 @@ _PARTS = (273, 279, 324, 325)
 _DIRECTORIES = (34665, 34853, 40965)
 """Tags that point at another directory that Pillow reads: EXIF, GPS and Interoperability."""
 
-_WIDTH, _HEIGHT, _CHANNELS, _COMPRESSION = 256, 257, 277, 259
+_WIDTH, _HEIGHT, _CHANNELS, _COMPRESSION, _ACROSS, _DOWN = 256, 257, 277, 259, 322, 323
 _JPEG = (6, 7)
 
 TILE = 16
 """Shortest side of a tile (TIFF 6.0, section 15)."""
+
+MAX_TILE = 2_048
+"""Longest side of a tile that is longer than its picture: libtiff unpacks all of it, 64 pixels or 600 million. Writers
+have 512 and 1,024."""
 
 
 class Tag(NamedTuple):
@@ -63,7 +67,8 @@ class Tag(NamedTuple):
 
 
 def check_directories(block: bytes, name: str, *, is_picture: bool = False) -> None:
-    """Refuse what lists more than the limits above, or more strips than its picture can have: ImageRefused.
+    """Refuse what lists more than the limits above, more strips than its picture can have, or much larger tiles:
+    ImageRefused.
 
     is_picture: whether the first directory describes a picture that is to be read, as in a TIFF, and not in EXIF. Of
     tags that stand twice each counts, for Pillow's choice between them depends on what it could read.
@@ -88,7 +93,7 @@ def _check(block: bytes, name: str, *, wide: bool, is_picture: bool) -> None:
         if place in seen:
             continue
         seen.add(place)
-        sizes, parts, most = {_WIDTH: 0, _HEIGHT: 0, _CHANNELS: 1}, 0, MAX_STRIPS
+        sizes, parts, most = {_WIDTH: 0, _HEIGHT: 0, _CHANNELS: 1, _ACROSS: 0, _DOWN: 0}, 0, MAX_STRIPS
         for tag in _tags(block, place, order, wide=wide):
             tags += 1
             is_part = is_picture and place == first and tag.number in _PARTS
@@ -108,6 +113,8 @@ def _check(block: bytes, name: str, *, wide: bool, is_picture: bool) -> None:
             _refuse_many(name, values, mark("values"), MAX_VALUES)
             _refuse_many(name, fractions, mark("fractions"), MAX_FRACTIONS)
         _check_strips(name, parts, sizes[_WIDTH], sizes[_HEIGHT], sizes[_CHANNELS], most)
+        if is_picture and place == first:
+            _check_tiles(name, sizes[_ACROSS], sizes[_DOWN], sizes[_WIDTH], sizes[_HEIGHT])
 
 
 def _tags(block: bytes, place: int, order: str, *, wide: bool) -> Iterator[Tag]:
@@ -158,5 +165,21 @@ def _check_strips(name: str, parts: int, width: int, height: int, channels: int,
                 width=width,
                 height=height,
                 most=most,
+            )
+        )
+
+
+def _check_tiles(name: str, across: int, down: int, width: int, height: int) -> None:
+    """Refuse tiles that are much larger than their picture."""
+    if across > max(MAX_TILE, width + TILE) or down > max(MAX_TILE, height + TILE):
+        raise ImageRefused(
+            say(
+                "{name} has tiles of {across} × {down} pixels for a picture of {width} × {height}: export it again "
+                "from its source.",
+                name=name,
+                across=across,
+                down=down,
+                width=width,
+                height=height,
             )
         )

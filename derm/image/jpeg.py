@@ -47,6 +47,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 _START_OF_SCAN, _END = 0xDA, 0xD9
+_RESTARTS = range(0xD0, 0xD8)
 
 
 class Scan(NamedTuple):
@@ -202,23 +203,29 @@ def _is_broken(said: str) -> bool:
 
 
 def _is_left_over(said: str, found: Layout, content: bytes) -> bool:
-    """Whether libjpeg's word tells of data behind a full picture: no few stray bytes, none of the header, and no zeros,
-    which some writers put there."""
+    """Whether libjpeg's word tells of data behind a full picture, or a full part between two marks: behind the picture
+    no few stray bytes, none of the header, and no zeros, which some writers put there."""
     left = _LEFT_OVER.search(said)
     if left is None:
         return False
-    count, marker = min(int(left[1]), len(content)), bytes((0xFF, int(left[2], 16)))
-    in_header = len(found.scans) == 1 and marker[1] != _END
-    return not in_header and count > STRAY and bytes(count) + marker not in content
+    count, code = min(int(left[1]), len(content)), int(left[2], 16)
+    if code in _RESTARTS:  # between two of which nothing is left of what is whole
+        return True
+    in_header = len(found.scans) == 1 and code != _END
+    return not in_header and count > STRAY and bytes(count) + bytes((0xFF, code)) not in content
 
 
 def _ends_in_zeros(found: Layout, content: bytes) -> bool:
-    """Whether the data end in zeros that are a part of the picture: most tables have a code of zeros alone. Behind a
-    whole picture some writers put more of them, which it does without."""
+    """Whether the data end in zeros that stand for a part of the picture: most tables have a code of zeros alone.
+
+    Behind a whole picture some writers put more of them, which it does without. Where a plain margin is packed into
+    zeros, there are neither more nor fewer than it takes, and libjpeg finds no fault.
+    """
     end = len(found.data.rstrip(b"\0"))
     if len(found.data) - end <= STRAY:
         return False
-    return _is_broken(_first_fault(content[: found.place + end] + bytes((0xFF, _END)), found))
+    without = content[: found.place + end] + bytes((0xFF, _END))
+    return _is_broken(_first_fault(without, found)) and bool(_first_fault(content, found))
 
 
 def _first_fault(content: bytes, found: Layout) -> str:

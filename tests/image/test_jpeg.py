@@ -10,7 +10,7 @@ from PIL import Image
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import ImageRefused
 from derm.image.decode import read_image, read_mask, read_picture
-from derm.image.jpeg import MAX_SCANS, layout, sound_pixels
+from derm.image.jpeg import MAX_SCANS, STRAY, layout, sound_pixels
 
 LESION = Image.fromarray(draw_lesion("mel", 1, height=120, width=160).image)
 END = b"\xff\xd9"
@@ -114,6 +114,31 @@ def test_zeros_in_the_place_of_the_rest_are_no_picture(options, end):
         kept = int(share * len(content))
         with pytest.raises(ImageRefused, match=r"^mole is (incomplete|damaged)"):
             read_image(content[:kept] + bytes(len(content) - kept) + end, "mole")
+
+
+@pytest.mark.parametrize("lost", ["taken out", "zeros"])
+@pytest.mark.parametrize("options", [{"restart_marker_blocks": 1}, {"restart_marker_blocks": 4}])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_sector_that_is_lost_between_marks_is_told(share, options, lost):
+    """The next mark is where the decoder goes on, and what it passes over on its way is no stray byte."""
+    content = jpeg(LESION.resize((320, 240)), quality=95, **options)
+    assert read_image(content, "mole").shape == (240, 320, 3)
+    place = int(share * len(content))
+    with pytest.raises(ImageRefused, match=r"^mole is (incomplete|damaged)"):
+        read_image(content[:place] + (bytes(512) if lost == "zeros" else b"") + content[place + 512 :], "mole")
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 180, 170)])
+def test_a_plain_margin_at_the_bottom_may_be_packed_into_zeros(colour):
+    """Tables made for the picture give its commonest block a code of zeros, and some end where a byte does."""
+    picture = Image.new("RGB", (160, 240), colour)
+    picture.paste(LESION, (0, 0))
+    ends_in_zeros = 0
+    for quality in range(50, 100):
+        content = jpeg(picture, quality=quality, optimize=True)
+        ends_in_zeros += content[:-2].endswith(bytes(STRAY + 1))
+        assert read_image(content, "mole").shape == (240, 160, 3)
+    assert ends_in_zeros
 
 
 def test_stray_bytes_in_the_header_are_no_loss():

@@ -10,7 +10,7 @@ from PIL import Image
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import ImageRefused
 from derm.image.decode import claimed_pixels, claimed_size, read_image
-from derm.image.directories import MAX_FRACTIONS, MAX_JPEG_STRIPS, MAX_STRIPS, MAX_TAGS, MAX_VALUES
+from derm.image.directories import MAX_FRACTIONS, MAX_JPEG_STRIPS, MAX_STRIPS, MAX_TAGS, MAX_TILE, MAX_VALUES
 from derm.image.jpeg import MAX_MARKERS
 from derm.image.parts import MAX_BLOCKS, MAX_EXIF, MAX_PARTS, MAX_STRAY, MAX_TABLES, check_parts
 
@@ -128,6 +128,15 @@ def test_strips_that_are_jpeg_are_fewer():
     packed = (259, 3, 1, struct.pack("<H", 7))
     refused(picture(*sides, packed, strips=MAX_JPEG_STRIPS + 1), "^mole lists 10,001 strips of pixels")
     check_parts(picture(*sides, strips=MAX_JPEG_STRIPS + 1), "mole")
+
+
+@pytest.mark.parametrize("tag", [322, 323], ids=["across", "down"])
+def test_tiles_much_larger_than_their_picture_are_refused_before_one_is_unpacked(tag):
+    def of(side: int) -> bytes:
+        return picture(*((one, 4, 1, struct.pack("<L", side if one == tag else 64)) for one in (322, 323)))
+
+    refused(of(MAX_TILE + 1), r"^mole has tiles of \d+ × \d+ pixels for a picture of 64 × 64: export it again")
+    check_parts(of(MAX_TILE), "mole")
 
 
 @pytest.mark.parametrize("kind", [1, 2, 7], ids=["bytes", "text", "undefined"])
