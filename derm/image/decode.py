@@ -24,8 +24,8 @@ from derm.image.heic import heic_is_read, read_heic
 from derm.image.kind import AVIF, HEAD, RAW, is_heic, is_raw, other_kind, sentence
 from derm.image.named_colours import UNTOLD, avif_colours, named_profile, png_colours
 from derm.image.parts import check_parts
-from derm.image.profiles import adobe_rgb
-from derm.image.tiff import jpeg_streams
+from derm.image.profiles import adobe_rgb, without_elements
+from derm.image.tiff import check_frame, jpeg_streams
 from derm.language.speech import mark, say
 
 MAX_BYTES = 200_000_000
@@ -406,11 +406,13 @@ def _load(picture: Image.Image, content: bytes, name: str) -> None:
         return
     for stream in jpeg_streams(picture, content):
         check_parts(stream, name)
-        jpeg.check_scans(jpeg.layout(stream), name)
+        found = jpeg.layout(stream)
+        check_frame(picture, found.size)
+        jpeg.check_scans(found, name)
     whole.check_claims(picture, content, name)
     picture.load()
     whole.check_rows(picture, content, name)
-    for stream in jpeg_streams(picture, content):  # only now are their sizes known to be those of the strips
+    for stream in jpeg_streams(picture, content):
         jpeg.check_stream(stream, name)
 
 
@@ -673,7 +675,7 @@ def _srgb(colour: Image.Image, profile: object) -> Image.Image:
     if isinstance(profile, bytes):
         with suppress(ImageCms.PyCMSError, *_DECODER_FAULTS):
             transform = ImageCms.buildTransform(
-                ImageCms.ImageCmsProfile(BytesIO(profile)),
+                ImageCms.ImageCmsProfile(BytesIO(without_elements(profile))),
                 ImageCms.createProfile("sRGB"),
                 colour.mode,
                 "RGB",

@@ -71,6 +71,9 @@ class Layout(NamedTuple):
 
     progressive: bool
     components: tuple[int, ...]
+    size: tuple[int, int]
+    """Largest width and height that a header of it claims, 0 where none does."""
+
     scans: list[Scan]
     """Up to `MAX_SCANS` and one more."""
 
@@ -88,6 +91,7 @@ def layout(content: bytes) -> Layout:
     """Walk through the markers of the first picture; what is broken ends the walk."""
     progressive, scans, data, markers, begin = False, list[Scan](), b"", 0, 0
     components: tuple[int, ...] = ()
+    width = height = 0
     place = 2
     while len(scans) <= MAX_SCANS and markers <= MAX_MARKERS and (found := _MARKER.search(content, place)):
         code, place, markers = content[found.start() + 1], found.end(), markers + 1
@@ -95,17 +99,18 @@ def layout(content: bytes) -> Layout:
             break
         if code in (0x01, 0xD8):
             continue
-        body = content[place + 2 : place + int.from_bytes(content[place : place + 2], "big")]
+        body = content[place + 2 : place + _number(content[place : place + 2])]
         place += 2 + len(body)
         if code in _FRAMES and len(body) > 5:
             progressive = code in _PROGRESSIVE
             components = tuple(body[6 : 6 + 3 * body[5] : 3])
+            height, width = max(height, _number(body[1:3])), max(width, _number(body[3:5]))
         elif code == _START_OF_SCAN and body:
             scans.append(_scan(body))
             end = _MARKER.search(content, place)
             begin, data = place, content[place : end.start() if end else len(content)]
             place = end.start() if end else len(content)
-    return Layout(progressive, components, scans, data, begin, markers)
+    return Layout(progressive, components, (width, height), scans, data, begin, markers)
 
 
 def check_scans(found: Layout, name: str) -> None:
@@ -170,6 +175,10 @@ def sound_pixels(content: bytes, height: int, width: int) -> NDArray[np.uint8] |
         return np.asarray(simplejpeg.decode_jpeg(content, "RGB", strict=True), dtype=np.uint8)
     except ValueError:  # a warning, too: what is wrong with the file is for Pillow to say
         return None
+
+
+def _number(two: bytes) -> int:
+    return int.from_bytes(two, "big")
 
 
 def _scan(body: bytes) -> Scan:

@@ -1,4 +1,5 @@
-"""Colour profiles (ICC) of spaces that files name without bringing one: Adobe RGB of cameras, Display P3 of telephones.
+"""Colour profiles (ICC): of spaces that files name without bringing one (Adobe RGB of cameras, Display P3 of
+telephones), and what is taken from those that they bring.
 
 Needs nothing. Gives bytes as a file would bring them, after ICC.1:2001-04 (version 2).
 """
@@ -17,6 +18,15 @@ DISPLAY_P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.1571
 
 ADOBE_GAMMA = 563 / 256
 
+_INDEX = 128
+"""Where the list of a profile's tags begins."""
+
+_MOST_TAGS = 100
+"""Of more the library reads none."""
+
+_ELEMENTS = (b"D2B", b"B2D")
+"""Names of tags of processing elements begin so."""
+
 
 @cache
 def adobe_rgb() -> bytes:
@@ -31,6 +41,19 @@ def display_p3() -> bytes:
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
     table = struct.pack(">I1024H", 1024, *(round(65535 * value) for value in linear))
     return _profile(DISPLAY_P3, b"curv" + bytes(4) + table)
+
+
+def without_elements(profile: bytes) -> bytes:
+    """A profile without its tags of processing elements (ICC.1:2022, 9.2); the ones beside them say the same.
+
+    Such a tag may name one element any number of times: 12 kB kept the library of colours busy for minutes.
+    """
+    bare = bytearray(profile)
+    (count,) = struct.unpack_from(">I", profile, _INDEX) if len(profile) >= _INDEX + 4 else (0,)
+    for place in range(_INDEX + 4, min(_INDEX + 4 + 12 * min(count, _MOST_TAGS), len(bare)), 12):
+        if bare[place : place + 3] in _ELEMENTS:
+            bare[place : place + 3] = bytes(bare[place : place + 3]).lower()
+    return bytes(bare)
 
 
 def _profile(primaries: tuple[tuple[float, float, float], ...], curve: bytes) -> bytes:

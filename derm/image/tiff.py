@@ -13,9 +13,36 @@ JPEG, OLD_JPEG = 7, 6
 _OLD_START, _OLD_COUNT = 513, 514
 """Tags of the old kind: where the JPEG begins, and how many bytes it has, of which some files name the head alone."""
 
+BLOCK = 16
+"""Rows and columns of the largest block of JPEG, up to which some writers fill up a strip."""
 
 MAX_SEGMENTS = 64
 """Most segments of the tables that all strips share: a writer needs a dozen, and each strip is read with them all."""
+
+
+def part_size(picture: TiffImagePlugin.TiffImageFile) -> tuple[int, int]:
+    """Width and height of a tile, or of a strip but the last, which may be lower, as stored: before it is turned."""
+    tags = picture.tag_v2
+    width, height = tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]
+    if TiffImagePlugin.TILEOFFSETS in tags:
+        return max(1, tags.get(TiffImagePlugin.TILEWIDTH, width)), max(1, tags.get(TiffImagePlugin.TILELENGTH, height))
+    return width, max(1, min(tags.get(TiffImagePlugin.ROWSPERSTRIP, height), height))
+
+
+def check_frame(picture: Image.Image, size: tuple[int, int]) -> None:
+    """Raise ValueError for a JPEG stream of a TIFF that claims more pixels than its strip or tile has: libtiff passes
+    over the rest of a last strip, and one of a few kilobytes may claim billions.
+
+    size: width and height that its header claims.
+    """
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return
+    tags = picture.tag_v2
+    part = part_size(picture)
+    if tags.get(TiffImagePlugin.COMPRESSION) == OLD_JPEG:
+        part = tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]
+    if any(claimed > wanted + BLOCK for claimed, wanted in zip(size, part, strict=True)):
+        raise ValueError(f"a strip of {part} claims to be {size}")
 
 
 def jpeg_streams(picture: Image.Image, content: bytes) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from PIL import GifImagePlugin, Image, TiffImagePlugin
 from derm.errors import ImageRefused
 from derm.image.jpeg import incomplete
 from derm.image.parts import exif_spans
-from derm.image.tiff import OLD_JPEG
+from derm.image.tiff import OLD_JPEG, part_size
 from derm.language.speech import say
 
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -252,19 +252,13 @@ class _Parts(NamedTuple):
 def _parts_of(picture: TiffImagePlugin.TiffImageFile) -> _Parts | None:
     """None where the file tells of fewer than its picture has."""
     tags = picture.tag_v2
-    width, height = (
-        tags[TiffImagePlugin.IMAGEWIDTH],
-        tags[TiffImagePlugin.IMAGELENGTH],
-    )  # as stored, before it is turned
+    width, height = tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]
     samples = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
     planes = samples if tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2 else 1
-    if tiled := TiffImagePlugin.TILEOFFSETS in tags:
-        across = max(1, tags.get(TiffImagePlugin.TILEWIDTH, width))
-        rows = max(1, tags.get(TiffImagePlugin.TILELENGTH, height))
-        wanted, there = -(-width // across) * -(-height // rows), tags[TiffImagePlugin.TILEOFFSETS]
-    else:
-        across, rows = width, max(1, min(tags.get(TiffImagePlugin.ROWSPERSTRIP, height), height))
-        wanted, there = -(-height // rows), tags.get(TiffImagePlugin.STRIPOFFSETS, ())
+    tiled = TiffImagePlugin.TILEOFFSETS in tags
+    across, rows = part_size(picture)
+    wanted = -(-width // across) * -(-height // rows)
+    there = tags.get(TiffImagePlugin.TILEOFFSETS if tiled else TiffImagePlugin.STRIPOFFSETS, ())
     if not 0 < wanted * planes <= len(there):
         return None
     bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))

@@ -187,6 +187,16 @@ def test_tables_that_would_be_read_with_every_strip_for_long_are_refused(extra):
         read_image(with_tables(content, tables[:-2] + extra + END), "mole")
 
 
+def test_a_strip_that_claims_more_rows_than_the_picture_has_is_refused():
+    """libtiff reads as many as it wants of the last one; all of it would be decoded to see whether it is whole."""
+    content = tiff(LESION, strip_size=10**7)
+    start = content.index(b"\xff\xc0\x00")  # of a frame: length, bits, height, width
+    taller = content[: start + 5] + struct.pack(">H", 60_000) + content[start + 7 :]
+    assert read_image(content, "mole").shape == (120, 160, 3)
+    with pytest.raises(ImageRefused, match="is damaged"):
+        read_image(taller, "mole")
+
+
 def test_one_cut_strip_of_many_is_incomplete():
     content = tiff(LESION, strip_size=160 * 16 * 3)
     count = len(Image.open(io.BytesIO(content)).tag_v2[273])

@@ -1,5 +1,6 @@
-"""Colours of spaces that files name without bringing their profile."""
+"""Colours of spaces that files name without bringing their profile, and what of a profile is not used."""
 
+import struct
 from io import BytesIO
 
 import numpy as np
@@ -67,3 +68,27 @@ def test_the_first_picture_of_a_gif_a_tiff_and_an_mpo_is_read(frames):
         stream = BytesIO()
         shades[0].save(stream, form, save_all=True, append_images=shades[1:])
         assert middle(stream.getvalue()) == pytest.approx((200, 120, 100), abs=4), form
+
+
+def with_elements(profile: bytes, count: int) -> bytes:
+    """A profile with a tag of processing elements, which count more to the library: one, `count` times, all black."""
+    matrix = b"matf" + bytes(4) + struct.pack(">HH", 3, 3) + struct.pack(">12f", *[0.0] * 12)
+    head = b"mpet" + bytes(4) + struct.pack(">HHI", 3, 3, count)
+    tag = head + struct.pack(">II", len(head) + 8 * count, len(matrix)) * count + matrix
+    place = profile.index(b"desc", 128)
+    entry = b"D2B1" + struct.pack(">II", len(profile), len(tag))
+    whole = profile[:place] + entry + profile[place + 12 :] + tag
+    return struct.pack(">I", len(whole)) + whole[4:8] + struct.pack(">I", 0x04300000) + whole[12:]
+
+
+def test_processing_elements_of_a_profile_are_not_carried_out():
+    """One of 12 kB names an element so often that a picture of 64 pixels took minutes."""
+    picture = Image.new("RGB", (64, 64), (180, 120, 90))
+
+    def read(profile: bytes) -> np.ndarray:
+        stream = BytesIO()
+        picture.save(stream, "PNG", icc_profile=profile)
+        return read_image(stream.getvalue(), "mole")
+
+    np.testing.assert_array_equal(read(with_elements(adobe_rgb(), 1_000)), read(adobe_rgb()))
+    assert not np.array_equal(read(adobe_rgb()), np.asarray(picture))
