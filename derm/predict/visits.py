@@ -62,6 +62,7 @@ class KeptVisits:
         self._seconds, self._clock, self._is_back = seconds, clock, is_back
         self._visits: OrderedDict[str, KeptVisit] = OrderedDict()
         self._open: set[str] = set()
+        self._left: dict[str, float] = {}
         self._lines: dict[str, str] = {}
         self._cleared: dict[str, frozenset[str]] = {}
         self._lock = Lock()
@@ -90,11 +91,13 @@ class KeptVisits:
         """The visit has a page open: what is kept of it stays for as long."""
         with self._lock:
             self._open.add(token)
+            self._left.pop(token, None)
 
     def leave(self, token: str) -> None:
         """The page of the visit was closed: its time begins."""
         with self._lock:
             self._open.discard(token)
+            self._left[token] = self._clock()
             if (kept := self._visits.get(token)) is not None:
                 self._visits[token] = kept._replace(used=self._clock())  # in its place: of who has gone nothing is used
             self._forget_old()
@@ -148,17 +151,20 @@ class KeptVisits:
 
     def _forget_old(self) -> None:
         now = self._clock()
-        closed = {one: kept for one, kept in self._visits.items() if one not in self._open}
-        for token, kept in closed.items():
-            if now - kept.used < self._seconds:
+        closed = {one: kept.used for one, kept in self._visits.items() if one not in self._open}
+        for token in {**closed, **self._left}:  # what was left may come back though nothing is kept of it
+            if now - max(closed.get(token, 0.0), self._left.get(token, 0.0)) < self._seconds:
                 continue
-            if self._is_back(token):
-                self._visits[token] = kept._replace(used=now)  # asked again a period later
+            if self._is_back(token):  # asked again a period later
+                if token in closed:
+                    self._visits[token] = self._visits[token]._replace(used=now)
+                self._left[token] = now
             else:
-                del self._visits[token]
+                self._visits.pop(token, None)
+                self._left.pop(token, None)
         while len(self._visits) > MOST_VISITS:
             self._visits.popitem(last=False)
-        known = self._open.union(self._visits)
+        known = self._open.union(self._visits, self._left)
         self._lines = {token: line for token, line in self._lines.items() if token in known}
         lines = {self._lines.get(token, token) for token in known}
         self._cleared = {line: keys for line, keys in self._cleared.items() if line in lines}

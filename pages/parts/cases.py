@@ -177,11 +177,11 @@ def tell_refused() -> None:
 
 def handshake() -> None:
     """Hand the tab the token of its list, or take over the list that it had before a reload."""
-    own = visit.own()
-    ask = not own and not st.session_state.get("claimed")
+    ask = not visit.own() and not st.session_state.get("claimed")
     reload(
         key="reload",
-        data={"ask": ask, "token": st.session_state.token if own and minutes() else ""},
+        data={"visit": st.session_state.token, "ask": ask, "token": visit.handed() if minutes() else ""},
         on_claim_change=visit.claim,
+        on_away_change=visit.was_away,
         height=0,
     )

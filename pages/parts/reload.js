@@ -1,14 +1,18 @@
 // After a reload, ask for the cases that this tab had; the token that they are found by lives in this tab alone.
 const NAME = "derm-visit";
+let asked = null; // the visit that this page was last drawn for
 
 export default function ({ data, setTriggerValue }) {
+  if (asked && asked !== data.visit) setTriggerValue("away", true); // without a reload: the session was lost
+  asked = data.visit;
   let known = null;
   try {
     known = sessionStorage.getItem(NAME);
-    if (!data.ask && data.token) sessionStorage.setItem(NAME, data.token);
-    if (!data.ask && !data.token) sessionStorage.removeItem(NAME);
+    const claims = data.ask && known && !known.startsWith(data.visit);
+    if (claims) setTriggerValue("claim", known);
+    else if (data.token) sessionStorage.setItem(NAME, data.token);
+    else sessionStorage.removeItem(NAME);
   } catch {
     return; // a browser that keeps nothing
   }
-  if (data.ask && known) setTriggerValue("claim", known);
 }

@@ -89,13 +89,14 @@ def ask_who() -> DeltaGenerator:
     """Who enters what is entered, asked once a visit, and whether opinions come before answers; the row comes back."""
     row = st.container(horizontal=True, vertical_alignment="bottom", key="who")
     ask_name(row, 240)
-    row.toggle(
+    wanted = row.toggle(
         say(words.OPINION_FIRST),
-        value=st.session_state.get("opinion_first", False),
+        value=visit.wants_first(),
         key="opinion-first",
         help=say(words.OPINION_FIRST_HELP),
         on_change=lambda: visit.ask_first(st.session_state["opinion-first"]),
     )
+    visit.ask_first(wanted)  # a page that has outlived its session shows what it showed, and nothing has changed
     return row
 
 

@@ -4,7 +4,7 @@ Needs Streamlit's session. Every page calls `begin` first, for each may be the f
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -47,6 +47,12 @@ if TYPE_CHECKING:
 HELD = ("held", "trials", "follow_ups")
 """What Compare keeps of the visitor's cases, by their keys."""
 
+ENTERED = ("entered", "kept_before", "seen_before")
+"""What is kept for files that are read again: what was entered to them, where they were saved, which were seen."""
+
+CASES, FIRST = "c", "f"
+"""Behind a token: the visit has cases of its own; opinions come before answers."""
+
 
 class KeptList(NamedTuple):
     """What is kept of a visit over a reload of its page."""
@@ -61,8 +67,14 @@ class KeptList(NamedTuple):
     saved: "dict[str, Saved]"
     """Where rows were saved in the records, by their keys."""
 
-    former: frozenset[str] = frozenset()
-    """Keys of the rows of lists that other weights had answered, and that this one came from."""
+    former: dict[str, str]
+    """Rows of lists that other weights had answered, and that this one came from: of each key the file's digest."""
+
+    first: bool
+    """Whether the visitor's opinion comes before an answer."""
+
+    answered: frozenset[str]
+    """Keys of the rows whose answer may be seen nevertheless."""
 
 
 @spinning(mark("Loading the model …"), once=True)
@@ -126,6 +138,7 @@ def begin(model: Model) -> None:
     st.session_state.setdefault("views", 1)
     st.session_state.setdefault("entered", {})
     st.session_state.setdefault("kept_before", {})
+    st.session_state.setdefault("seen_before", frozenset())
     st.session_state.setdefault("token", kept_visits().new_token())
     is_here(st.session_state.token)
     keep_sample(model, case_list.first_sample())
@@ -342,6 +355,8 @@ def read_file(model: Model, file: WaitingFile) -> None:
             cases = case_list.with_case(cases, key, with_entries(cases[0].case, was))
         if (kept := state.kept_before.get(digest)) is not None:
             state.saved = state.get("saved", {}) | {key: kept}
+        if digest in state.seen_before:
+            show_answer(key)
     if follow and not batch:
         state.at_hand = key
     state.cases = cases
@@ -388,18 +403,18 @@ def forget_told() -> None:
 
 def withheld(listed: ListedCase) -> bool:
     """Whether the answer for a row waits for the visitor's own opinion: one that came as a file since that was set."""
-    waits = st.session_state.get("opinion_first", False) and bool(listed.digest) and not listed.refusal
-    return waits and listed.key not in st.session_state.get("answered", set())
+    waits = wants_first() and bool(listed.digest) and not listed.refusal
+    return waits and listed.key not in st.session_state.get("answered", ())
 
 
 def show_answer(key: str) -> None:
     """The visitor may see the answer for this row from now on."""
-    st.session_state.answered = st.session_state.get("answered", set()) | {key}
+    st.session_state.answered = st.session_state.get("answered", frozenset()) | {key}
 
 
 def ask_first(wanted: bool) -> None:
     """Ask for the visitor's opinion before an answer, or no longer; what was seen already stays in sight."""
-    if wanted and not st.session_state.get("opinion_first", False):
+    if wanted and not wants_first():
         for listed in st.session_state.cases:
             show_answer(listed.key)
     st.session_state.opinion_first = wanted
@@ -497,20 +512,41 @@ def kept_as() -> str:
     return opening.own(st.session_state.token)
 
 
+def wants_first() -> bool:
+    """Whether the visitor's opinion comes before an answer."""
+    wanted: bool = st.session_state.get("opinion_first", False)
+    return wanted
+
+
 def remember() -> None:
-    """Keep the list over a reload of the page, if it holds more than drawings."""
-    cases, saved = st.session_state.cases, st.session_state.get("saved", {})
-    before: KeptList | None = st.session_state.get("remembered")
-    same = before is not None and before.cases is cases and before.saved == saved
-    if same and (kept_visits().use(kept_as()) or not own()):
+    """Keep the list over a reload of the page, if it holds more than drawings, or opinions come before answers."""
+    state = st.session_state
+    now = KeptList(
+        state.cases,
+        [file.name for file in state.reading.waiting],
+        weights_key(shared_model()),
+        state.get("saved", {}),
+        state.get("former", {}),
+        wants_first(),
+        frozenset(state.get("answered", ())),
+    )
+    before: KeptList | None = state.get("remembered")
+    worth = own() or now.first
+    same = before is not None and before.cases is now.cases and before[3:] == now[3:]
+    if same and (not worth or kept_visits().use(kept_as())):
         return
-    waiting = [file.name for file in st.session_state.reading.waiting]
-    former = st.session_state.get("former", frozenset())
-    st.session_state.remembered = KeptList(cases, waiting, weights_key(shared_model()), saved, former)
-    if own():
-        kept_visits().keep(kept_as(), st.session_state.remembered)
+    state.remembered = now
+    if worth:
+        kept_visits().keep(kept_as(), now)
     else:
         kept_visits().forget(kept_as())
+
+
+def handed() -> str:
+    """What the tab is handed of this visit, to find it by after a reload: its token, and what it holds; '' for
+    nothing."""
+    held = "".join(mark for mark, holds in ((CASES, own()), (FIRST, wants_first())) if holds)
+    return f"{st.session_state.token}.{held}" if held else ""
 
 
 def claim() -> None:
@@ -518,24 +554,38 @@ def claim() -> None:
     st.session_state.claimed_token = st.session_state.reload.claim
 
 
+def was_away() -> None:
+    """The page has outlived its session: say what is gone with that, which nothing on it shows."""
+    tell(say(triage.WAS_AWAY))
+
+
 def take_over() -> None:
     """Take over the list that the tab had before a reload, if it has told one."""
-    token = st.session_state.pop("claimed_token", None)
-    if token is None:
+    told = st.session_state.pop("claimed_token", None)
+    if told is None:
         return
     st.session_state.claimed = True
+    token, told_more, held = str(told).partition(".")
+    if token == st.session_state.token:
+        return
     found: KeptList | None = kept_visits().find(opening.own(token), kept_as())
+    if FIRST in held or (found is not None and found.first):
+        ask_first(True)
+        st.session_state["opinion-first"] = True  # the switch, which would go on with what it showed
     if found is None:
-        tell(say(triage.NO_LONGER_KEPT))
+        if CASES in held or not told_more:
+            tell(say(triage.NO_LONGER_KEPT))
         return
     before = found.cases
-    st.session_state.former = st.session_state.get("former", frozenset()) | found.former
+    st.session_state.former = st.session_state.get("former", {}) | found.former
     if found.waiting:
         tell(triage.not_read(found.waiting))
     if found.weights != weights_key(shared_model()):
         read_again(found, token)
         return
     own_files(before)
+    for key in found.answered:
+        show_answer(key)
     st.session_state.saved = found.saved | st.session_state.get("saved", {})
     st.session_state.cases = [*(one for one in st.session_state.cases if not one.drawn), *before]
     settle()  # some may have been let go while nobody had a page of them open
@@ -555,14 +605,16 @@ def read_again(kept: KeptList, token: str) -> None:
     """Let the files of a list that other weights answered, that of the visit `token`, wait to be read again; what was
     entered to them, and where they were saved, stays. Say which have none."""
     before = kept.cases
-    st.session_state.former |= {one.key for one in before}  # what is read again is given new keys
     # The list is in the order of the latest first, and what is read comes on top.
     files = [(one, content) for one in reversed(before) if one.digest and (content := one.file) is not None]
     digests = {one.key: case_list.digest_of(one.name, content) for one, content in files}
+    # What is read again is given new keys.
+    st.session_state.former = st.session_state.former | {one.key: digests.get(one.key, "") for one in before}
     st.session_state.entered = {
         digests[one.key]: entries_of(was) for one, _ in files if (was := one.answers) is not None
     }
     st.session_state.kept_before = {digests[key]: saved for key, saved in kept.saved.items() if key in digests}
+    st.session_state.seen_before = frozenset(digests[key] for key in kept.answered if key in digests)
     if files:
         tell(say(triage.OTHER_WEIGHTS))
     if gone := [one.name for one in before if not (one.digest and one.file) and not one.drawn and not one.refusal]:
@@ -579,33 +631,44 @@ def clear() -> None:
     own_files(cases)  # which a tab that was duplicated has taken over
     budget().forget(st.session_state.token)
     st.session_state.round += 1  # a fresh uploader, so that the files' bytes are let go
-    for name in ("cases", "memory", "rows", "remembered", "entered", "kept_before", "saved", "former", *HELD):
+    for name in ("cases", "memory", "rows", "remembered", "saved", "former", *ENTERED, *HELD):
         st.session_state.pop(name, None)
 
 
-def without(keys: set[str], kept: KeptList) -> KeptList | None:
-    """A kept list without the rows with these keys, whose files belong to this visit from now on; None where nothing of
-    the visitor's own is left."""
-    own_files([listed for listed in kept.cases if listed.key in keys])
-    left = [listed for listed in kept.cases if listed.key not in keys]
+def without(keys: Collection[str], kept: KeptList) -> KeptList | None:
+    """A kept list without the rows with these keys, or read again from them, whose files belong to this visit from now
+    on; None where nothing of the visitor's own is left."""
+    left = not_cleared(kept.cases, keys, kept.former)
+    own_files([listed for listed in kept.cases if listed not in left])
     if all(listed.drawn for listed in left):
         return None
-    return kept._replace(cases=left, saved={key: one for key, one in kept.saved.items() if key not in keys})
+    there = {listed.key for listed in left}
+    return kept._replace(cases=left, saved={key: one for key, one in kept.saved.items() if key in there})
+
+
+def not_cleared(cases: list[ListedCase], keys: Collection[str], former: dict[str, str]) -> list[ListedCase]:
+    """The rows that have none of these keys, and were not read again from a row that had one."""
+    digests = {former[key] for key in keys if former.get(key)}
+    return [listed for listed in cases if listed.key not in keys and listed.digest not in digests]
 
 
 def drop_cleared(model: Model) -> None:
     """Forget the rows that this tab was handed, or has handed on, and that were cleared in the other one; say so."""
     cases, gone = st.session_state.cases, kept_visits().cleared(kept_as())
-    left = [listed for listed in cases if listed.key not in gone]
+    former: dict[str, str] = st.session_state.get("former", {})
+    left = not_cleared(cases, gone, former)
     if len(left) == len(cases):
         return
     st.session_state.cases = left
-    st.session_state.saved = {key: one for key, one in st.session_state.get("saved", {}).items() if key not in gone}
+    st.session_state.former = {key: digest for key, digest in former.items() if key not in gone}
+    there = {listed.key for listed in left}
+    st.session_state.saved = {key: one for key, one in st.session_state.get("saved", {}).items() if key in there}
     st.session_state.entered, st.session_state.kept_before = {}, {}
+    st.session_state.seen_before = frozenset()
     for name in HELD:
         st.session_state.pop(name, None)
     if not left:
         keep_sample(model, case_list.first_sample())
-    elif st.session_state.at_hand in gone:
+    elif st.session_state.at_hand not in there:
         st.session_state.at_hand = rows()[0].key
     tell(say(triage.CLEARED_ELSEWHERE))

@@ -730,6 +730,55 @@ def test_the_opinion_comes_before_the_answer_on_every_page(page, kept):
     assert opinion["created_at"] < one.answers[0]["created_at"]
 
 
+def come_back(token: str, *, switched: bool = False) -> AppTest:
+    """The page after a reload, or after its session was lost below it, while its switch showed that it is on."""
+    back = AppTest.from_file(APP, default_timeout=60).switch_page(PAGE)
+    if switched:
+        back.session_state["opinion-first"] = True
+    back.run()
+    back.session_state.claimed_token = token
+    back.run()
+    while back.session_state.reading.waiting:
+        back.run()
+    assert not back.exception
+    return back.run()
+
+
+@pytest.mark.parametrize("other_weights", [False, True])
+def test_an_opinion_comes_before_the_answer_after_a_reload_too(page, kept, monkeypatch, other_weights):
+    upload(page, "seen.png", 3)
+    page.toggle(key="opinion-first").set_value(True).run()
+    upload(page, "waits.png", 2)
+    if other_weights:
+        monkeypatch.setattr(parts_visit, "weights_key", lambda _model: "others")
+    page.session_state["opinion-first"] = True
+    handed = f"{page.session_state.token}.cf"
+    for back in (come_back(handed), come_back(handed, switched=True)):
+        assert back.toggle(key="opinion-first").value
+        rows = {row.name: row.note for row in back.session_state.rows.values()}
+        assert rows["waits.png"] == triage.WITHHELD
+        assert rows["seen.png"] != triage.WITHHELD
+
+
+def test_an_opinion_comes_first_where_the_list_is_no_longer_kept_or_had_no_case(page, kept):
+    page.toggle(key="opinion-first").set_value(True).run()
+    for token, told in ((page.session_state.token, False), ("gone.f", False), ("gone.cf", True)):
+        back = come_back(token)
+        assert back.toggle(key="opinion-first").value
+        assert any(triage.NO_LONGER_KEPT in one.value.replace("\\", "") for one in back.warning) == told
+        upload(back, "one.png", 2)
+        assert words.WITHHELD_NOTE in text(back)
+    page.toggle(key="opinion-first").set_value(False).run()
+    assert not come_back(page.session_state.token).toggle(key="opinion-first").value
+
+
+def test_a_page_that_outlives_its_session_goes_on_with_what_its_switch_shows(page, kept):
+    page = AppTest.from_file(APP, default_timeout=60).switch_page(PAGE)
+    page.session_state["opinion-first"] = True  # as its browser sends it, though nothing has changed there
+    upload(page.run(), "one.png", 2)
+    assert words.WITHHELD_NOTE in text(page)
+
+
 def test_the_answer_kept_with_an_opinion_before_it_is_the_one_that_is_shown(page, kept):
     page.session_state.views = 8
     page.toggle(key="opinion-first").set_value(True).run()

@@ -419,7 +419,7 @@ class Session:
 
     def __init__(self, at: int) -> None:
         held = {"cases": [], "at_hand": "", "batch": [], "again": [], "entered": {}, "follow": True, "token": "t"}
-        held["kept_before"] = {}
+        held |= {"kept_before": {}, "seen_before": frozenset()}
         object.__setattr__(self, "held", held)
         object.__setattr__(self, "left", [at])
 
@@ -569,6 +569,27 @@ def test_clearing_forgets_what_other_weights_had_answered_before_a_reload(visit,
     assert [file.content for file in files] == [None]
     assert "a.png" not in names(twin.run())
     assert [warning.value.replace("\\", "") for warning in twin.warning] == [triage.CLEARED_ELSEWHERE]
+
+
+def test_clearing_is_heard_where_other_weights_have_read_the_list_again(visit, monkeypatch):
+    page = upload(visit(), ("a.png", encoded(photograph())))
+    with monkeypatch.context() as others:
+        others.setattr(parts_visit, "weights_key", lambda model: "others")
+        twin, late = handed(page.session_state.token), handed(page.session_state.token)
+        for one in (twin, late):
+            while one.session_state.reading.waiting:
+                one.run()
+        upload(late, ("own.png", encoded(photograph(70))))
+    page.session_state.table_open = True
+    next(button for button in page.run().button if button.label == "Clear the list").click().run()
+    token = late.session_state.token
+    with monkeypatch.context() as others:
+        others.setattr(parts_visit, "weights_key", lambda model: "others")
+        assert [one.name for one in parts_visit.kept_visits().find(token).cases if not one.drawn] == ["own.png"]
+        for one in (twin, late):
+            assert "a.png" not in names(one.run())
+            assert any(triage.CLEARED_ELSEWHERE in warning.value.replace("\\", "") for warning in one.warning)
+        assert "a.png" in names(upload(twin, ("a.png", encoded(photograph()))).run())
 
 
 def test_a_list_that_other_weights_answered_is_asked_again_after_a_reload(visit, tmp_path):

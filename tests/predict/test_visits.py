@@ -108,7 +108,8 @@ def test_what_is_used_is_the_last_to_go(monkeypatch):
 
 
 def test_what_is_cleared_is_forgotten_in_all_that_took_the_list_over():
-    kept = KeptVisits(60.0, Clock())
+    clock = Clock()
+    kept = KeptVisits(60.0, clock)
     kept.keep("1", ["a", "b"])
     kept.come("2")
     kept.come("3")
@@ -123,8 +124,31 @@ def test_what_is_cleared_is_forgotten_in_all_that_took_the_list_over():
     kept.forget("3")
     kept.leave("2")
     kept.leave("3")
+    clock.now += 60
+    kept.forget_old()
     assert not kept._lines
     assert not kept._cleared
+
+
+def test_a_tab_whose_connection_broke_for_a_moment_is_told_what_was_cleared_meanwhile():
+    clock, back = Clock(), {"2"}
+    kept = KeptVisits(60.0, clock, is_back=back.__contains__)
+    kept.keep("1", ["a"])
+    for token in "12":
+        kept.come(token)
+    kept.find("1", "2")
+    kept.keep("2", ["a"])
+    for token in "12":
+        kept.leave(token)  # both come back to their sessions, and Streamlit runs nothing
+    kept.clear("1", ["a"], lambda _rows: None)
+    assert kept.cleared("2") == {"a"}
+    clock.now += 60
+    kept.forget_old()
+    assert kept.cleared("2") == {"a"}
+    back.clear()
+    clock.now += 60
+    kept.forget_old()
+    assert not kept.cleared("2")
 
 
 def test_a_forgotten_visit_is_gone_and_none_is_kept_for_no_time():
