@@ -23,9 +23,9 @@ from derm.image.dicom import is_dicom, read_dicom
 from derm.image.heic import heic_is_read, read_heic
 from derm.image.kind import AVIF, HEAD, RAW, is_heic, is_raw, other_kind, sentence
 from derm.image.named_colours import UNTOLD, avif_colours, named_profile, png_colours
-from derm.image.parts import check_parts
+from derm.image.parts import check_parts, refuse_many
 from derm.image.profiles import adobe_rgb, without_elements
-from derm.image.tiff import check_frame, jpeg_streams
+from derm.image.tiff import MARKERS, check_frame, jpeg_streams
 from derm.language.speech import mark, say
 
 MAX_BYTES = 200_000_000
@@ -404,9 +404,12 @@ def _load(picture: Image.Image, content: bytes, name: str) -> None:
         last = (0, max(0, picture.height - jpeg.ROWS), picture.width, picture.height)
         jpeg.check_complete(found, content, np.asarray(picture.crop(last)), name)
         return
-    for stream in jpeg_streams(picture, content):
-        check_parts(stream, name)
+    markers = 0
+    for count, stream in enumerate(jpeg_streams(picture, content), 1):
         found = jpeg.layout(stream)
+        markers += found.markers
+        refuse_many(name, markers, jpeg.MAX_MARKERS + count * MARKERS)
+        check_parts(stream, name)
         check_frame(picture, found.size)
         jpeg.check_scans(found, name)
     whole.check_claims(picture, content, name)

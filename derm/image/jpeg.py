@@ -6,6 +6,7 @@ warning that Pillow drops; and a file of 600 kB with 8,000 scans kept it busy fo
 """
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 from typing import NamedTuple
@@ -44,10 +45,13 @@ _LEFT_OVER = re.compile("([0-9]+) extraneous bytes before marker 0x([0-9a-f]+)")
 """Likewise, where the picture is full before its data end."""
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_SEQUENTIAL = (0xC0, 0xC1, 0xC9)
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _RESTARTS = range(0xD0, 0xD8)
+_NEEDED = (0xC4, 0xCC, 0xDB, 0xDC, 0xDD)
+"""Markers of tables, of restarts and of rows."""
 
 
 class Scan(NamedTuple):
@@ -87,30 +91,57 @@ class Layout(NamedTuple):
     """Up to `MAX_MARKERS` and one more."""
 
 
+class Segment(NamedTuple):
+    """One marker of the first picture, with what belongs to it."""
+
+    code: int
+    begin: int
+    """Where its two bytes begin."""
+
+    body: bytes
+    """What follows its length; b'' where it has none."""
+
+    data: int
+    """Where the data of a scan begin, or the next marker is looked for."""
+
+    end: int
+    """Where these end."""
+
+
 def layout(content: bytes) -> Layout:
-    """Walk through the markers of the first picture; what is broken ends the walk."""
+    """What the first picture consists of; what is broken ends it."""
     progressive, scans, data, markers, begin = False, list[Scan](), b"", 0, 0
     components: tuple[int, ...] = ()
     width = height = 0
-    place = 2
-    while len(scans) <= MAX_SCANS and markers <= MAX_MARKERS and (found := _MARKER.search(content, place)):
-        code, place, markers = content[found.start() + 1], found.end(), markers + 1
-        if code == _END:
+    for markers, one in enumerate(_segments(content), 1):
+        if one.code in _FRAMES and len(one.body) > 5:
+            progressive = one.code in _PROGRESSIVE
+            components = tuple(one.body[6 : 6 + 3 * one.body[5] : 3])
+            height, width = max(height, _number(one.body[1:3])), max(width, _number(one.body[3:5]))
+        elif one.code == _START_OF_SCAN and one.body:
+            scans.append(_scan(one.body))
+            begin, data = one.data, content[one.data : one.end]
+        if len(scans) > MAX_SCANS or markers > MAX_MARKERS:
             break
-        if code in (0x01, 0xD8):
+    return Layout(progressive, components, (width, height), scans, data, begin, markers)
+
+
+def _segments(content: bytes) -> Iterator[Segment]:
+    """Walk through the markers of the first picture, its end included; what is broken ends the walk."""
+    place = 2
+    while found := _MARKER.search(content, place):
+        code, begin, place = content[found.start() + 1], found.start(), found.end()
+        if code in (0x01, 0xD8, _END):
+            yield Segment(code, begin, b"", place, place)
+            if code == _END:
+                return
             continue
         body = content[place + 2 : place + _number(content[place : place + 2])]
-        place += 2 + len(body)
-        if code in _FRAMES and len(body) > 5:
-            progressive = code in _PROGRESSIVE
-            components = tuple(body[6 : 6 + 3 * body[5] : 3])
-            height, width = max(height, _number(body[1:3])), max(width, _number(body[3:5]))
-        elif code == _START_OF_SCAN and body:
-            scans.append(_scan(body))
+        place = data = place + 2 + len(body)
+        if code == _START_OF_SCAN and body:
             end = _MARKER.search(content, place)
-            begin, data = place, content[place : end.start() if end else len(content)]
             place = end.start() if end else len(content)
-    return Layout(progressive, components, (width, height), scans, data, begin, markers)
+        yield Segment(code, begin, body, data, place)
 
 
 def check_scans(found: Layout, name: str) -> None:
@@ -173,7 +204,7 @@ def sound_pixels(content: bytes, height: int, width: int) -> NDArray[np.uint8] |
         if simplejpeg.decode_jpeg_header(content, strict=True)[:2] != (height, width):
             return None
         return np.asarray(simplejpeg.decode_jpeg(content, "RGB", strict=True), dtype=np.uint8)
-    except ValueError:  # a warning, too: what is wrong with the file is for Pillow to say
+    except (KeyError, ValueError):  # a warning, too, or a sampling that it does not know: Pillow has its say
         return None
 
 
@@ -203,7 +234,7 @@ def _is_cut(found: Layout, content: bytes, pixels: NDArray[np.uint8]) -> bool:
     """Whether data are missing, from the end or between: a sector that was lost in the middle shifts all behind it."""
     said = _first_fault(content, found)
     # The first fault alone is told, which need not be the cut.
-    return bool(said) and (_is_broken(said) or _is_left_over(said, found, content) or _ends_in_nothing(found, pixels))
+    return bool(said) and (_is_broken(said) or _is_left_over(said, content) or _ends_in_nothing(found, pixels))
 
 
 def _is_broken(said: str) -> bool:
@@ -211,17 +242,16 @@ def _is_broken(said: str) -> bool:
     return any(broken in said for broken in BROKEN)
 
 
-def _is_left_over(said: str, found: Layout, content: bytes) -> bool:
+def _is_left_over(said: str, content: bytes) -> bool:
     """Whether libjpeg's word tells of data behind a full picture, or a full part between two marks: behind the picture
-    no few stray bytes, none of the header, and no zeros, which some writers put there."""
+    no few stray bytes, and no zeros, which some writers put there."""
     left = _LEFT_OVER.search(said)
     if left is None:
         return False
     count, code = min(int(left[1]), len(content)), int(left[2], 16)
     if code in _RESTARTS:  # between two of which nothing is left of what is whole
         return True
-    in_header = len(found.scans) == 1 and code != _END
-    return not in_header and count > STRAY and bytes(count) + bytes((0xFF, code)) not in content
+    return count > STRAY and bytes(count) + bytes((0xFF, code)) not in content
 
 
 def _ends_in_zeros(found: Layout, content: bytes) -> bool:
@@ -238,12 +268,29 @@ def _ends_in_zeros(found: Layout, content: bytes) -> bool:
 
 
 def _first_fault(content: bytes, found: Layout) -> str:
-    """What libjpeg has to say first against JPEG data that are laid out so; '' where there is nothing."""
+    """What libjpeg has to say first against the data of a JPEG file that is laid out so; '' where there is nothing."""
     try:
-        simplejpeg.decode_jpeg(content, "CMYK" if len(found.components) == 4 else "GRAY", strict=True)
+        colour = "CMYK" if len(found.components) == 4 else "GRAY"
+        simplejpeg.decode_jpeg(_bare(content), colour, strict=True)
+    except KeyError:  # a sampling that simplejpeg does not know
+        return ""
     except ValueError as fault:
         return str(fault)
     return ""
+
+
+def _bare(content: bytes) -> bytes:
+    """A JPEG file with nothing but what its data are read by: libjpeg tells its first word alone, which would be on a
+    profile or on stray bytes between segments."""
+    parts, sequential = [b"\xff\xd8"], False
+    for one in _segments(content):
+        sequential = one.code in _SEQUENTIAL if one.code in _FRAMES else sequential
+        if one.code == _START_OF_SCAN and sequential and len(one.body) > 3:
+            head = content[one.begin : one.data - 3] + bytes((0, 63, 0))  # which some writers leave at 0
+            parts.append(head + content[one.data : one.end])
+        elif one.code in (_START_OF_SCAN, _END, *_FRAMES, *_NEEDED):
+            parts.append(content[one.begin : one.end])
+    return b"".join(parts)
 
 
 def _ends_in_nothing(found: Layout, pixels: NDArray[np.uint8]) -> bool:

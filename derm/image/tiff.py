@@ -16,8 +16,16 @@ _OLD_START, _OLD_COUNT = 513, 514
 BLOCK = 16
 """Rows and columns of the largest block of JPEG, up to which some writers fill up a strip."""
 
-MAX_SEGMENTS = 64
-"""Most segments of the tables that all strips share: a writer needs a dozen, and each strip is read with them all."""
+MAX_SEGMENTS, MAX_TABLES = 64, 1 << 14
+"""Most segments and bytes of the tables that all strips share, which each strip is read with: a writer needs a dozen,
+and 600 bytes."""
+
+MARKERS = 32
+"""Markers of a strip, on average: a writer needs a dozen."""
+
+REPEATED = 1 << 26
+"""Bytes beyond those of the file that strips may have in all which lie in one place: slide scanners store one empty
+tile for all."""
 
 
 def part_size(picture: TiffImagePlugin.TiffImageFile) -> tuple[int, int]:
@@ -78,6 +86,8 @@ def jpeg_streams(picture: Image.Image, content: bytes) -> Iterator[bytes]:
 def _check_tables(tables: bytes) -> None:
     """Raise ValueError unless these are a few segments, one behind the other, with an end or without."""
     place, count = 2, 0
+    if len(tables) > MAX_TABLES:
+        raise ValueError(f"its JPEG tables have {len(tables)} bytes")
     while place < len(tables) and tables[place : place + 2] != b"\xff\xd9":
         length = int.from_bytes(tables[place + 2 : place + 4], "big")
         count += 1

@@ -14,7 +14,7 @@ from PIL import GifImagePlugin, Image, TiffImagePlugin
 from derm.errors import ImageRefused
 from derm.image.jpeg import incomplete
 from derm.image.parts import exif_spans
-from derm.image.tiff import OLD_JPEG, part_size
+from derm.image.tiff import OLD_JPEG, REPEATED, part_size
 from derm.language.speech import say
 
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -277,6 +277,8 @@ def _lacks_strips(picture: TiffImagePlugin.TiffImageFile, content: bytes) -> boo
     packed = tags.get(TiffImagePlugin.COMPRESSION, 1)
     if packed != OLD_JPEG and min(parts.places) < _HEADER:
         return True
+    if packed != 1 and sum(parts.counts) > len(content) + REPEATED:
+        raise ValueError(f"{len(parts.counts)} strips have {sum(parts.counts)} bytes")
     if packed in _DEFLATE:
         return _lacks_ends(content, parts, tags.get(_FILL_ORDER, 1) == _LOW_BITS_FIRST)
     if packed != 1:  # whose data libtiff holds to their lengths

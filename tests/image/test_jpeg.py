@@ -116,6 +116,44 @@ def test_zeros_in_the_place_of_the_rest_are_no_picture(options, end):
             read_image(content[:kept] + bytes(len(content) - kept) + end, "mole")
 
 
+def odd_header(content: bytes, kind: str) -> bytes:
+    """A whole file with something before its data that libjpeg warns of first."""
+    start = content.rindex(b"\xff\xda")
+    count = content[start + 4]
+    if kind == "ends of scan":
+        return content[: start + 5 + 2 * count] + bytes(3) + content[start + 8 + 2 * count :]
+    if kind == "revision":
+        return content.replace(b"JFIF\0\1\1", b"JFIF\0\2\1")
+    if kind == "profile":
+        return content[:20] + b"\xff\xe2\x00\x20ICC_PROFILE\0\5\1" + bytes(16) + content[20:]
+    return content[:20] + b"stray" * 4 + content[20:]
+
+
+@pytest.mark.parametrize("kind", ["ends of scan", "revision", "profile", "stray bytes"])
+@pytest.mark.parametrize("lost", ["taken out", "zeros", "rest"])
+def test_what_is_odd_in_the_header_hides_no_loss(kind, lost):
+    content = odd_header(jpeg(quality=95), kind)
+    assert read_image(content, "mole").shape == (120, 160, 3)
+    place = len(content) // 2
+    if lost == "rest":
+        damaged = content[:place] + bytes(len(content) - place - 2) + END
+    else:
+        damaged = content[:place] + (bytes(512) if lost == "zeros" else b"") + content[place + 512 :]
+    with pytest.raises(ImageRefused, match=r"^mole is (incomplete|damaged)"):
+        read_image(damaged, "mole")
+
+
+def test_stray_bytes_before_the_scans_of_a_progressive_picture_are_no_loss():
+    assert read_image(odd_header(jpeg(progressive=True), "stray bytes"), "mole").shape == (120, 160, 3)
+
+
+def test_a_sampling_that_the_short_way_does_not_know_is_read():
+    content = jpeg(LESION.convert("YCbCr"), subsampling=0)
+    frame = content.index(b"\xff\xc0")
+    tall = content[: frame + 11] + b"\x14" + content[frame + 12 :]  # four rows of luma to one of colour, 4:4:1
+    assert sound_pixels(tall, 120, 160) is None
+
+
 @pytest.mark.parametrize("lost", ["taken out", "zeros"])
 @pytest.mark.parametrize("options", [{"restart_marker_blocks": 1}, {"restart_marker_blocks": 4}])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
@@ -178,13 +216,25 @@ def with_tables(content: bytes, tables: bytes) -> bytes:
     return content[:place] + entry + content[place + 12 :] + tables
 
 
-@pytest.mark.parametrize("extra", [b"\xff\xfe\x00\x02" * 125_000, b"\xff\x00" * 300_000, b"\xff\xfe\xff\xff"])
+@pytest.mark.parametrize(
+    "extra",
+    [b"\xff\xfe\x00\x02" * 125_000, b"\xff\x00" * 300_000, b"\xff\xfe\xff\xff", b"\xff\xfe\x7f\xff" + bytes(0x7FFD)],
+)
 def test_tables_that_would_be_read_with_every_strip_for_long_are_refused(extra):
     content = tiff(LESION, strip_size=160 * 16 * 3)
     tables = bytes(Image.open(io.BytesIO(content)).tag_v2[347])
     assert read_image(with_tables(content, tables), "mole").shape == (120, 160, 3)
     with pytest.raises(ImageRefused, match="is damaged"):
         read_image(with_tables(content, tables[:-2] + extra + END), "mole")
+
+
+def test_markers_of_all_strips_are_counted_together(monkeypatch):
+    content = tiff(LESION, strip_size=160 * 16 * 3)
+    assert read_image(content, "mole").shape == (120, 160, 3)
+    monkeypatch.setattr("derm.image.jpeg.MAX_MARKERS", 20)
+    monkeypatch.setattr("derm.image.decode.MARKERS", 2)
+    with pytest.raises(ImageRefused, match=r"^mole consists of more than \d+ parts"):
+        read_image(content, "mole")
 
 
 def test_a_strip_that_claims_more_rows_than_the_picture_has_is_refused():
