@@ -288,9 +288,9 @@ def _bare(content: bytes) -> bytes:
         if one.code == _START_OF_SCAN and sequential and len(one.body) > 3:
             head = content[one.begin : one.data - 3] + bytes((0, 63, 0))  # which some writers leave at 0
             parts.append(head + content[one.data : one.end])
-        elif one.code in (_START_OF_SCAN, _END, *_FRAMES, *_NEEDED):
+        elif one.code in (_START_OF_SCAN, *_FRAMES, *_NEEDED):
             parts.append(content[one.begin : one.end])
-    return b"".join(parts)
+    return b"".join([*parts, bytes((0xFF, _END))])  # also where there is none, or what is no segment has taken it
 
 
 def _ends_in_nothing(found: Layout, pixels: NDArray[np.uint8]) -> bool:

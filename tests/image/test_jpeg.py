@@ -154,7 +154,7 @@ def test_a_sampling_that_the_short_way_does_not_know_is_read():
     assert sound_pixels(tall, 120, 160) is None
 
 
-@pytest.mark.parametrize("lost", ["taken out", "zeros"])
+@pytest.mark.parametrize("lost", ["taken out", "zeros", "ones"])
 @pytest.mark.parametrize("options", [{"restart_marker_blocks": 1}, {"restart_marker_blocks": 4}])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 def test_a_sector_that_is_lost_between_marks_is_told(share, options, lost):
@@ -162,8 +162,9 @@ def test_a_sector_that_is_lost_between_marks_is_told(share, options, lost):
     content = jpeg(LESION.resize((320, 240)), quality=95, **options)
     assert read_image(content, "mole").shape == (240, 320, 3)
     place = int(share * len(content))
+    there = {"zeros": bytes(512), "ones": b"\xff" * 512}.get(lost, b"")
     with pytest.raises(ImageRefused, match=r"^mole is (incomplete|damaged)"):
-        read_image(content[:place] + (bytes(512) if lost == "zeros" else b"") + content[place + 512 :], "mole")
+        read_image(content[:place] + there + content[place + 512 :], "mole")
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 180, 170)])
