@@ -36,8 +36,8 @@ NOT_SHOWN = {
 """Fields of Streamlit's messages that nobody reads."""
 
 NOT_READ = {
-    "cookie", "language", "chosen", "token", "picture", "name", "of", "key", "thumbnail", "colour", "stops", "tools",
-    "layers", "by", "id", "before", "after",
+    "cookie", "language", "chosen", "token", "visit", "picture", "name", "of", "key", "thumbnail", "colour", "stops",
+    "tools", "layers", "by", "id", "before", "after",
 }  # fmt: skip
 """Keys of what components get that nobody reads."""
 

@@ -52,10 +52,10 @@ def bars_of(key: str, case: Case, description: WeightsInfo) -> int:
             width="stretch",
         )
         st.caption(plain(f"{words.calibration_note(description)} {words.mix_sentence(case)}".strip()))
-        # The choice is kept beside the widget: Streamlit forgets what it held while another page is open.
+        # The choice is kept beside the widget, which forgets it while another page is open, and outlives its session.
+        st.session_state.wide = st.session_state.views > 1
         st.toggle(
             say(words.VIEWS),
-            value=st.session_state.views > 1,
             key="wide",
             help=say(words.VIEWS_HELP),
             on_change=visit.choose_views,

@@ -35,7 +35,6 @@ refused = component("refused")
 
 def show_cases(model: Model) -> None:
     """The line of the case at hand and, unfolded, the table; while files wait, they are read here, spell by spell."""
-    visit.take_over()
     reading: Reading = st.session_state.reading
     place = st.empty()
     if reading.waiting:

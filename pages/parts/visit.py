@@ -76,6 +76,15 @@ class KeptList(NamedTuple):
     answered: frozenset[str]
     """Keys of the rows whose answer may be seen nevertheless."""
 
+    views: int
+    """Over how many answers are wanted."""
+
+    shares: tuple[float | None, float | None]
+    """Of malignant lesions among the visitor's patients: as set, None for the data's; and as set last."""
+
+    at_hand: str
+    """Key of the row at hand."""
+
 
 @spinning(mark("Loading the model …"), once=True)
 @st.cache_resource(show_spinner=False, max_entries=3)
@@ -128,6 +137,7 @@ def begin(model: Model) -> None:
         is_here(st.session_state.token)
         drop_cleared(model)
         settle()
+        take_over()  # before anything is drawn: patients and views, too
         return
     st.session_state.cases = []
     st.session_state.reading = Reading()
@@ -529,6 +539,9 @@ def remember() -> None:
         state.get("former", {}),
         wants_first(),
         frozenset(state.get("answered", ())),
+        state.views,
+        (practice(), state.get("practice_last")),
+        state.at_hand,
     )
     before: KeptList | None = state.get("remembered")
     worth = own() or now.first
@@ -576,6 +589,7 @@ def take_over() -> None:
         if CASES in held or not told_more:
             tell(say(triage.NO_LONGER_KEPT))
         return
+    take_settings(found)
     before = found.cases
     st.session_state.former = st.session_state.get("former", {}) | found.former
     if found.waiting:
@@ -589,8 +603,17 @@ def take_over() -> None:
     st.session_state.saved = found.saved | st.session_state.get("saved", {})
     st.session_state.cases = [*(one for one in st.session_state.cases if not one.drawn), *before]
     settle()  # some may have been let go while nobody had a page of them open
-    st.session_state.at_hand = rows()[0].key
+    there = any(listed.key == found.at_hand for listed in st.session_state.cases)
+    st.session_state.at_hand = found.at_hand if there else rows()[0].key
     st.session_state.table_open = len(before) > 1
+
+
+def take_settings(kept: KeptList) -> None:
+    """Take over over how many views, and among which patients, answers are wanted."""
+    st.session_state.views = kept.views
+    share, last = kept.shares
+    if last is not None:
+        st.session_state.practice, st.session_state.practice_last = share, last
 
 
 def own_files(cases: list[ListedCase]) -> None:

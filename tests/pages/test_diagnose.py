@@ -530,6 +530,20 @@ def test_a_page_that_was_used_for_longer_than_a_list_is_kept_finds_it_after_a_re
     assert names(handed(token)) == ["a.png"]
 
 
+def test_views_outlive_a_reload_and_a_session_that_was_lost(visit):
+    page = upload(visit(), ("a.png", encoded(photograph())))
+    page.toggle(key="wide").set_value(True).run()
+    back = handed(page.session_state.token)
+    for one in (page, back):
+        assert one.toggle(key="wide").value
+        assert shown(one).views == 8
+    gone = AppTest.from_file(APP, default_timeout=60)  # with nothing kept, the switch says what the answers are
+    gone.session_state.wide = True  # as its browser sends it
+    gone.run()
+    assert not gone.toggle(key="wide").value
+    assert gone.session_state.shown.case.views == 1
+
+
 def test_clearing_forgets_what_was_left_before_a_reload_and_handed_to_another_tab(visit):
     page = upload(visit(), ("a.png", encoded(photograph())))
     first = page.session_state.token

@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -313,6 +314,25 @@ def test_one_setting_moves_everything_and_is_kept_from_page_to_page(page):
     page.toggle(key="practice-on").set_value(False).run()
     assert shown(page).at_data is None
     assert page.slider(key="practice-share").value == pytest.approx(0.02)
+
+
+@pytest.mark.slow
+def test_it_outlives_a_reload_with_the_list(page):
+    stream = BytesIO()
+    Image.fromarray(draw_lesion("nv", 2, height=64, width=80).image).save(stream, format="PNG")
+    page.toggle(key="practice-on").set_value(True).run()
+    page.slider(key="practice-share").set_value(0.02).run()
+    page.get("file_uploader")[0].upload("a.png", stream.getvalue(), "image/png")
+    page.run()
+    while page.session_state.reading.waiting:
+        page.run()
+    page.run()
+    back = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=180).run()
+    back.session_state.claimed_token = page.session_state.token
+    back.run()
+    assert label(back) == "Your patients: 2 % malignant"
+    assert shown(back).mix_share == pytest.approx(0.02)
+    assert (back.toggle(key="practice-on").value, back.slider(key="practice-share").value) == (True, 0.02)
 
 
 @pytest.mark.slow
