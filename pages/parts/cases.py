@@ -37,6 +37,7 @@ def show_cases(model: Model) -> None:
     """The line of the case at hand and, unfolded, the table; while files wait, they are read here, spell by spell."""
     reading: Reading = st.session_state.reading
     place = st.empty()
+    visit.hear_first()
     if reading.waiting:
         with place:
             bar(reading)
@@ -176,7 +177,8 @@ def tell_refused() -> None:
 
 def handshake() -> None:
     """Hand the tab the token of its list, or take over the list that it had before a reload."""
-    ask = not visit.own() and not st.session_state.get("claimed")
+    ask = not st.session_state.get("claimed") and (not visit.own() or not st.session_state.get("greeted"))
+    st.session_state.greeted = True
     reload(
         key="reload",
         data={"visit": st.session_state.token, "ask": ask, "token": visit.handed() if minutes() else ""},

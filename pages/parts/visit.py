@@ -3,6 +3,7 @@
 Needs Streamlit's session. Every page calls `begin` first, for each may be the first that is opened.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from functools import partial
@@ -49,6 +50,9 @@ HELD = ("held", "trials", "follow_ups")
 
 ENTERED = ("entered", "kept_before", "seen_before")
 """What is kept for files that are read again: what was entered to them, where they were saved, which were seen."""
+
+HEARD = 1.5
+"""Seconds in which a tab tells of the visit that it had."""
 
 CASES, FIRST = "c", "f"
 """Behind a token: the visit has cases of its own; opinions come before answers."""
@@ -332,9 +336,18 @@ def give_up_copies(*file_ids: str) -> None:
             held.remove_file(context.session_id, file_id)
 
 
+def hear_first() -> None:
+    """Files that came with the first run of a session wait until its tab has told which visit it had, for a moment at
+    most: where opinions came before answers, they do for these."""
+    if not st.session_state.get("greeted") and st.session_state.reading.waiting:
+        st.session_state.heard_by = time.monotonic() + HEARD
+
+
 def read_some(model: Model, seconds: float) -> None:
     """Read waiting files for about so long; each has its row as soon as it is read."""
     reading: Reading = st.session_state.reading
+    if not st.session_state.get("claimed") and time.monotonic() < st.session_state.get("heard_by", 0.0):
+        return
     reading.work(partial(read_file, model), seconds)
     if not reading.waiting and st.session_state.again:
         tell(triage.came_before(st.session_state.again))
@@ -662,10 +675,10 @@ def without(keys: Collection[str], kept: KeptList) -> KeptList | None:
     """A kept list without the rows with these keys, or read again from them, whose files belong to this visit from now
     on; None where nothing of the visitor's own is left."""
     left = not_cleared(kept.cases, keys, kept.former)
-    own_files([listed for listed in kept.cases if listed not in left])
+    there = {listed.key for listed in left}
+    own_files([listed for listed in kept.cases if listed.key not in there])
     if all(listed.drawn for listed in left):
         return None
-    there = {listed.key for listed in left}
     return kept._replace(cases=left, saved={key: one for key, one in kept.saved.items() if key in there})
 
 

@@ -772,6 +772,17 @@ def test_an_opinion_comes_first_where_the_list_is_no_longer_kept_or_had_no_case(
     assert not come_back(page.session_state.token).toggle(key="opinion-first").value
 
 
+def test_a_file_that_is_the_first_word_to_a_new_session_waits_until_its_tab_has_told_what_it_had(page, kept):
+    page.session_state.greeted = False  # as in its first run
+    page.get("file_uploader")[0].upload("one.png", file_of(2), "image/png")
+    page.run()
+    assert page.session_state.reading.waiting
+    page.session_state.claimed_token = "gone.f"
+    while page.session_state.reading.waiting:
+        page.run()
+    assert words.WITHHELD_NOTE in text(page.run())
+
+
 def test_a_page_that_outlives_its_session_goes_on_with_what_its_switch_shows(page, kept):
     page = AppTest.from_file(APP, default_timeout=60).switch_page(PAGE)
     page.session_state["opinion-first"] = True  # as its browser sends it, though nothing has changed there
