@@ -51,7 +51,7 @@ def next_to_look_at(
     from derm.predict.open import open_model
     from derm.records.entry import day as clean_day
     from derm.teach import words
-    from derm.teach.next_cases import next_cases
+    from derm.teach.next_cases import next_cases, unconfirmed
     from derm.teach.views import spreads_of
 
     if target:
@@ -63,12 +63,13 @@ def next_to_look_at(
     spreads = None
     if views:
         spreads = spreads_of(records, load_weights(weights) if weights else open_model(records.folder))
+    waiting = unconfirmed(records)
     with progress("Asking in eight views") as watch:
-        found = next_cases(records, on, count, share, spreads, watch)
+        found = next_cases(records, on, count, share, spreads, watch, among=waiting)
     table = words.next_csv(found)
     if target:
         write_text(target, table)
-        out.print(f"{words.listed(len(found))} Written: {target}")
+        out.print(f"{words.listed(len(found), len(waiting))} Written: {target}")
     else:
         typer.echo(table, nl=False)
 

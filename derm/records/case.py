@@ -92,7 +92,8 @@ def picture_in(history: LesionHistory, picture_id: str) -> PictureHistory | None
 
 def is_other_answer(case: Case, model: Model, kept: PictureHistory) -> bool:
     """Whether the answer that `case` shows is none of those that are kept of its picture: of other weights, over other
-    views, at another share of malignant lesions, or with other forms beside it."""
+    views, at another share of malignant lesions, with other forms beside it, or where other diagnoses are told not to
+    have been learned."""
     return kept_as(case, model, kept) is None
 
 
@@ -108,10 +109,19 @@ def _is_answer(case: Case, model: Model, answer: Entry) -> bool:
     forms = forms_json(case.forms)
     if (record_of(answer["shown"]) or {}).get("forms", forms) != forms:
         return False
-    told: Any = (record_of(answer["record"]) or {}).get("malignant_share")
+    record = record_of(answer["record"]) or {}
+    if list(case.not_learned or ()) != (record.get("not_learned") or []):  # none are not kept, see `kept_answer`
+        return False
+    told: Any = record.get("malignant_share")
     if case.mix_share is None or not is_number(told):
         return case.mix_share is told is None
     return isclose(case.mix_share, told, abs_tol=SAME_SHARE)
+
+
+def is_all_kept(case: Case, model: Model, kept: PictureHistory) -> bool:
+    """Whether the records have the answer that `case` shows of a picture, and the outline and the scale that lesion and
+    outline are measured with."""
+    return not (is_other_answer(case, model, kept) or _outline_lacks(case, kept) or _scale_lacks(case, kept))
 
 
 class OtherOutline(NamedTuple):
@@ -144,16 +154,11 @@ def keep_other_answer(records: Records, actor: str, case: Case, model: Model, ke
 
     Raises RecordsFault where it is measured with a scale, or in an outline, that the records do not have.
     """
-    other = outline_since(case, kept)
-    if other is not None and other.kind in ("other", "new"):
+    if _outline_lacks(case, kept):
         raise RecordsFault(
             say("The answer is measured in an outline that the records do not have: save the outline first.")
         )
-    if (
-        case.scale is not None
-        and case.scale.source != "DICOM"
-        and not same_scale(kept.picture["mm_per_pixel"], case.scale.mm_per_pixel)
-    ):
+    if case.scale is not None and _scale_lacks(case, kept):
         raise RecordsFault(
             say(
                 "The answer is measured with {own:g} mm a pixel, and its picture is kept with another scale, or "
@@ -163,6 +168,19 @@ def keep_other_answer(records: Records, actor: str, case: Case, model: Model, ke
         )
     answer = kept_answer(case, model, on=date.today(), sha256=kept.picture["sha256"])
     return add_answer(records, actor, kept.picture["id"], answer)
+
+
+def _outline_lacks(case: Case, kept: PictureHistory) -> bool:
+    """Whether the page shows an outline that the records have nowhere, not even among those that stood."""
+    other = outline_since(case, kept)
+    return other is not None and other.kind in ("other", "new")
+
+
+def _scale_lacks(case: Case, kept: PictureHistory) -> bool:
+    """Whether the page measures with a scale that neither the records nor the picture's file have."""
+    if case.scale is None or case.scale.source == "DICOM":
+        return False
+    return not same_scale(kept.picture["mm_per_pixel"], case.scale.mm_per_pixel)
 
 
 def scale_since(case: Case, kept: PictureHistory) -> float | None:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, text, update
 
 from derm.errors import DermError, OtherPlace, RecordsFault
 from derm.language.speech import mark, say
@@ -24,6 +24,9 @@ from derm.records.words import place_called
 
 ENTERED, CHANGED, REMOVED = "entered", "changed", "removed"
 """Kinds of events about a row."""
+
+SHOWN = "answer shown"
+"""Kind of the event that an answer which is not kept was shown of a picture, by its key, to who did it."""
 
 
 class Opinion(NamedTuple):
@@ -119,8 +122,8 @@ def save_case(
     it was shown. outline: as `actor` corrected it, bool (height, width). The same picture of the same visit and the
     same answer are kept once, the picture by its first name; another scale than it has is refused, and a lesion that is
     known elsewhere (OtherPlace). An outline that somebody has drawn of it already stays: only `correct` puts another in
-    its place. An answer that is measured in an `outline` which the records then do not have is not kept. All else is
-    kept, or nothing.
+    its place. An answer that is measured in an `outline` which the records then do not have is not kept; that it was
+    shown is. All else is kept, or nothing.
     """
     actor = entry.name(actor, entry.WHO_ENTERS)
     _check_scale(picture)
@@ -139,6 +142,8 @@ def save_case(
                 _before(connection, actor, picture_id, sha256, before)
             kept = outline is None or _outline(connection, actor, picture_id, outline)
             answer_id = _answer(connection, actor, picture_id, answer) if kept and answer is not None else None
+            if answer is not None and answer_id is None:
+                _shown(connection, actor, picture_id)
             last = last_event(connection)
     except DermError:
         finish_removals(records)
@@ -317,7 +322,7 @@ def delete_patient(records: Records, actor: str, patient_id: str) -> Remains:
         for table in reversed(tables.ENTRIES):
             mine = keys[table.name]
             numbers = select(tables.event.c.number).where(
-                tables.event.c.table_name == table.name, tables.event.c.row_id.in_(mine)
+                tables.event.c.table_name.in_(("", table.name)), tables.event.c.row_id.in_(mine)
             )
             events += len(connection.scalars(numbers).all())
             connection.execute(delete(tables.salt).where(tables.salt.c.event_number.in_(numbers)))
@@ -542,13 +547,7 @@ def _check_scale(picture: NewPicture) -> None:
 def _before(connection: Connection, actor: str, picture_id: str, sha256: str, opinion: Opinion) -> None:
     """Keep an opinion before the answer; refused where `actor` has seen one for the same file, whatever visit, lesion
     or patient it was saved for."""
-    shown = tables.answer.join(tables.picture)
-    seen = (
-        select(func.count())
-        .select_from(shown)
-        .where(tables.picture.c.sha256 == sha256, tables.answer.c.author == actor)
-    )
-    if connection.scalar(seen):
+    if _has_seen(connection, actor, tables.picture.c.sha256 == sha256):
         raise RecordsFault(
             say(
                 "{actor} has seen the answer for this picture already: an opinion before it can no longer be given; "
@@ -563,6 +562,22 @@ def _before(connection: Connection, actor: str, picture_id: str, sha256: str, op
         tables.opinion,
         _opinion(opinion) | {"picture_id": picture_id, "answer_id": None, "stage": "before", "author": actor},
     )
+
+
+def _has_seen(connection: Connection, actor: str, which: ColumnElement[bool]) -> bool:
+    """Whether an answer was shown to `actor` for one of the pictures that meet `which`, be it kept or not."""
+    pictures, event = select(tables.picture.c.id).where(which), tables.event
+    kept = select(func.count()).where(tables.answer.c.picture_id.in_(pictures), tables.answer.c.author == actor)
+    told = select(func.count()).where(
+        event.c.table_name == "", event.c.row_id.in_(pictures), event.c.kind == SHOWN, event.c.actor == actor
+    )
+    return bool(connection.scalar(kept) or connection.scalar(told))
+
+
+def _shown(connection: Connection, actor: str, picture_id: str) -> None:
+    """Keep that an answer was shown to `actor` which is not kept, unless the records tell already that one was."""
+    if not _has_seen(connection, actor, tables.picture.c.id == picture_id):
+        append(connection, actor, SHOWN, row_id=picture_id)
 
 
 def _only(connection: Connection, actor: str, picture_id: str, stage: str) -> None:

@@ -4,7 +4,7 @@ Needs open records. A case is a lesion that neither histology nor a correction t
 worst picture of its last visit stands for it. Knows nothing of pages.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -44,7 +44,7 @@ class LastAnswer(NamedTuple):
 
 
 class NextCase(NamedTuple):
-    """One row of the list. answer: None where there is none that can be relied on; such a case comes by lot alone."""
+    """One row of the list. answer: None where there is none that can be relied on; it comes by lot, or last."""
 
     lesion: LesionState
     answer: LastAnswer | None
@@ -96,15 +96,18 @@ def next_cases(
     share: float = BY_LOT,
     spreads: Callable[[str, LastAnswer], float | None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    among: Sequence[LesionState] | None = None,
 ) -> list[NextCase]:
-    """The next `count` cases to confirm, the most doubtful first, a `share` of them drawn by lot in between.
+    """The next `count` cases to confirm, the most doubtful first, a `share` of them drawn by lot in between; behind
+    them those whose answer cannot be relied on.
 
     on: the day, by which lots are drawn, so that the list stands still until tomorrow; a case that is confirmed leaves
     it, and no other changes its lot. spreads: asked, by picture and answer, where that tells none; None to let the
-    margin decide alone there. progress: told of the pictures asked, (done, total). Raises ConfigFault for a share
-    outside 0 … 1.
+    margin decide alone there. progress: told of the pictures asked, (done, total). among: of `unconfirmed`, where that
+    is known. Raises ConfigFault for a share outside 0 … 1.
     """
-    cases = unconfirmed(records)
+    cases = unconfirmed(records) if among is None else among
     answers = answers_for(records, (one.worst.picture_id for one in cases))
     if spreads is not None:
         lacking = [key for key, one in answers.items() if one.spread is None]

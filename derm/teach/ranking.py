@@ -49,10 +49,11 @@ def doubt_of(margins: NDArray[np.float64], spreads: NDArray[np.float64] | None =
 
 
 def pick(doubt: NDArray[np.float64], lots: NDArray[np.float64], count: int, share: float = BY_LOT) -> list[Picked]:
-    """The next `count` of n cases, the most doubtful first, with a `share` of them drawn by lot in between.
+    """The next `count` of n cases, or all, the most doubtful first, with a `share` of them drawn by lot in between.
 
-    doubt: float64 (n,), NaN for a case that can come by lot alone. lots: float64 (n,), each case's lot: the lowest are
-    drawn, of all cases alike, so that those drawn stand for all. Raises ConfigFault for a share outside 0 … 1.
+    doubt: float64 (n,), NaN for a case that cannot be ranked: it comes by lot, or behind those that can. lots: float64
+    (n,), each case's lot: the lowest are drawn, of all cases alike, so that those drawn stand for all. Raises
+    ConfigFault for a share outside 0 … 1.
     """
     check_share(share)
     count = min(count, len(doubt))
@@ -60,13 +61,8 @@ def pick(doubt: NDArray[np.float64], lots: NDArray[np.float64], count: int, shar
     drawn = [int(row) for row in np.argsort(lots, kind="stable")[: sum(places)]]
     taken = set(drawn)
     order = np.lexsort((lots, -np.nan_to_num(doubt, nan=-1.0)))
-    doubtful = [int(row) for row in order if row not in taken and not np.isnan(doubt[row])]
-    picked: list[Picked] = []
-    for by_lot in places:
-        source, lot = (drawn, True) if (by_lot and drawn) or not doubtful else (doubtful, False)
-        if source:
-            picked.append(Picked(source.pop(0), lot))
-    return picked
+    doubtful = [int(row) for row in order if row not in taken]
+    return [Picked((drawn if by_lot else doubtful).pop(0), by_lot) for by_lot in places]
 
 
 def check_share(share: float) -> None:

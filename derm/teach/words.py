@@ -76,8 +76,10 @@ def _doubt(case: "NextCase") -> str:
     return f"{margin}; {turned}"
 
 
-def listed(cases: int) -> str:
-    """How long the list is."""
+def listed(shown: int, cases: int) -> str:
+    """How many unconfirmed cases there are, and of how many the list is where it is not of all."""
+    if shown < cases:
+        return say("{shown:,} of {cases:,} cases that nothing confirms yet.", shown=shown, cases=cases)
     return say_many("{count:,} case that nothing confirms yet.", "{count:,} cases that nothing confirms yet.", cases)
 
 

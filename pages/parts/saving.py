@@ -33,7 +33,7 @@ from pages.parts.spinning import spinning
 
 if missing.can_be_kept():
     from derm.records import read
-    from derm.records.case import can_be_saved, is_other_answer, picture_in, save_listed
+    from derm.records.case import can_be_saved, is_all_kept, picture_in, save_listed
     from derm.records.connect import Records
     from derm.records.write import Opinion, Saved
 
@@ -75,12 +75,12 @@ def answer_saved(key: str, answer_id: str) -> None:
 
 def last_hash(model: Model, case: Case) -> str:
     """Of the records' chain, for a report of `case`, the one at hand; '' where that is not saved, or with another
-    answer, or cannot be read now."""
+    answer, outline or scale, or cannot be read now."""
     try:
         kept = saved(st.session_state.at_hand)
         history = None if kept is None or kept.answer_id is None else read.lesion_history(records(), kept.lesion_id)
         picture = None if kept is None or history is None else picture_in(history, kept.picture_id)
-        return "" if picture is None or is_other_answer(case, model, picture) else read.last_hash(records())
+        return read.last_hash(records()) if picture is not None and is_all_kept(case, model, picture) else ""
     except DermError:
         return ""
 

@@ -221,6 +221,13 @@ def drawn(page: AppTest, key: str, side: int = 60, **line: float) -> None:
     page.run()
 
 
+def bears_hash(page: AppTest, key: str, **other: object) -> bool:
+    """Whether a report of the case of a row, with `other` in it, bears the last hash of the records."""
+    case = next(one.case for one in page.session_state.cases if one.key == key)
+    with mock.patch.object(parts_saving.st, "session_state", page.session_state):
+        return bool(parts_saving.last_hash(page.session_state.model, replace(case, **other)))
+
+
 def undrawn(page: AppTest, key: str) -> None:
     """As taking the model's outline again leaves the case of a row on Diagnose."""
     case = next(one.case for one in page.session_state.cases if one.key == key)
@@ -257,10 +264,12 @@ def test_what_is_drawn_after_a_case_was_saved_is_kept_or_said_not_to_be(page, ke
     page.button(key=f"give-before-{key}" if first else f"save-case-{key}").click().run()
     assert words.ANSWER_KEPT in text(page)
     assert not page.warning
+    assert bears_hash(page, key)
     drawn(page, key, length=3.5)
     told = [one.value.replace("\\", "") for one in page.warning]
     assert told[0].startswith("This picture was saved without a scale, and nothing is written over: 0.05 mm a pixel")
     assert told[1:] == [words.OUTLINE_SINCE]
+    assert not bears_hash(page, key)
     page.text_input(key="actor").set_value("")
     button(page, "Save the outline").click().run()
     assert "The name of who enters this is empty" in text(page)
@@ -268,6 +277,8 @@ def test_what_is_drawn_after_a_case_was_saved_is_kept_or_said_not_to_be(page, ke
     button(page, "Save the outline").click().run()
     assert "Corrected by Dr A: outline drawn anew" in text(page)
     assert len(page.warning) == 1
+    assert not bears_hash(page, key)  # for its scale
+    assert bears_hash(page, key, scale=None)
     assert "Save the outline" not in [one.label for one in page.button]
     (state,) = read.search(kept)
     (one,) = read.lesion_history(kept, state.lesion_id).visits[0].pictures

@@ -17,6 +17,8 @@ from derm.figures.text import plain
 from derm.model.weights import copy_weights, load_info, load_weights
 from derm.monitor import launch
 from derm.predict.open import open_model
+from derm.records import words as records_words
+from derm.records import write
 from derm.records.connect import open_records
 from derm.teach import job, words
 from derm.teach.train import TeachingSettings
@@ -66,6 +68,24 @@ def test_the_list_of_the_day_says_why_each_case_is_there(kept):
     page.slider(key="next-share").set_value(0).run()
     assert list(page.dataframe[0].value["Lesion"]) == ["L1", "L2", "L0"]
     assert "are close" in page.dataframe[0].value["Why it is here"][0]
+
+
+def test_every_case_is_called_confirmed_only_where_all_are(kept):
+    page = opened("Next to look at")
+    assert records_words.NO_CASES in text(page)
+    assert words.NOTHING_NEXT not in text(page)
+    saved = [save(kept, seed, answer=new_answer(referral="no answer"), lesion=f"L{seed}") for seed in range(13)]
+    for share in (33, 0):
+        page.slider(key="next-share").set_value(share).run()
+        assert not page.exception
+        assert words.NOTHING_NEXT not in text(page)
+        assert "12 of 13 cases that nothing confirms yet." in text(page)
+        assert len(page.dataframe[0].value) == 12
+    for one in saved:
+        write.add_histology(kept, "Dr A", one.lesion_id, diagnosis="nv", on="2026-11-20")
+    page.run()
+    assert words.NOTHING_NEXT in text(page)
+    assert not page.dataframe
 
 
 def test_new_weights_are_compared_used_and_taken_out_of_use(kept, tiny_weights, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from derm.predict.practice import at_practice
 from derm.predict.record import record_of
 from derm.records import read, words, write
 from derm.records.answer import evidence_of, kept_answer, outline_of
-from derm.records.case import is_other_answer, keep_other_answer, kept_as
+from derm.records.case import is_all_kept, is_other_answer, keep_other_answer, kept_as
 
 DAY = date(2026, 11, 27)
 
@@ -85,6 +85,40 @@ def test_an_answer_that_is_kept_is_no_other_one(filed, case, tiny_model, mix):
     filled = kept_answer(changed(shown, forms=Forms(Abcd(), seven)), tiny_model, on=DAY, sha256="ab" * 32)
     told = {**kept.answers[0], **filled}
     assert words.answer_lines(told)[-1].endswith(", forms filled in.")
+
+
+def test_an_answer_that_tells_other_diagnoses_not_to_be_learned_is_another_one(filed, case, tiny_model):
+    """Two descriptions of the same tensors, of which one tells what these learned from."""
+    for diagnoses, others in ((None, [("df",), ("df", "mel")]), (("df",), [None, (), ("df", "mel")])):
+        shown = changed(case, not_learned=diagnoses)
+        row = kept_answer(shown, tiny_model, on=DAY, sha256="ab" * 32)
+        place = new_picture(width=120, height=90, lesion=str(diagnoses))
+        saved = write.save_case(filed, "Dr A", place, answer=row)
+        (kept,) = read.lesion_history(filed, saved.lesion_id).visits[0].pictures
+        assert not is_other_answer(shown, tiny_model, kept)
+        assert all(is_other_answer(changed(case, not_learned=one), tiny_model, kept) for one in others)
+
+
+def test_the_records_have_all_of_a_case_once_they_have_what_it_is_measured_with(filed, case, tiny_model):
+    ring = [[[20, 15], [60, 15], [60, 45], [20, 45]]]
+    row = kept_answer(case, tiny_model, on=DAY, sha256="ab" * 32)
+    saved = write.save_case(filed, "Dr A", new_picture(width=120, height=90), answer=row)
+
+    def all_kept(shown) -> bool:
+        (kept,) = read.lesion_history(filed, saved.lesion_id).visits[0].pictures
+        return is_all_kept(shown, tiny_model, kept)
+
+    drawn = with_outline(case, ring)
+    assert all_kept(case)
+    assert not all_kept(changed(case, views=8))
+    assert not all_kept(drawn)
+    assert not all_kept(with_line(case, [5, 5, 75, 5], 3.5))
+    assert all_kept(changed(case, scale=Scale(0.02, "DICOM")))  # which is in the file
+    write.correct(filed, "Dr B", saved.picture_id, outline=np.ones((90, 120), dtype=bool))
+    assert all_kept(case)  # in the model's own, which the answer keeps
+    assert not all_kept(drawn)
+    write.correct(filed, "Dr A", saved.picture_id, outline=drawn.outline)
+    assert all_kept(drawn)
 
 
 def test_no_answer_is_kept_that_is_measured_in_what_the_records_do_not_have(filed, case, tiny_model):

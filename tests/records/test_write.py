@@ -392,6 +392,30 @@ def test_no_answer_is_kept_that_is_measured_in_an_outline_that_the_records_do_no
     assert len(rows(filed, tables.correction)) == 2
 
 
+def test_who_saw_an_answer_that_is_not_kept_gives_no_opinion_before_it_any_more(records):
+    first, second = (np.zeros((48, 80), dtype=bool) for _ in range(2))
+    first[5:20, 5:20], second[10:30, 10:30] = True, True
+    saved = write.save_case(records, "Dr A", new_picture(), outline=first)
+    for before in (new_opinion(), None):  # saved once more, it leaves no second trace
+        again = write.save_case(
+            records, "Dr B", new_picture(), before=before, answer=new_answer(referral=None), outline=second
+        )
+        assert again.answer_id is None
+    last = read.counts(records).last_hash
+    assert again.last_hash == last
+    told = [one for one in rows(records, tables.event) if not one["table_name"]]
+    assert [(one["actor"], one["kind"], one["row_id"]) for one in told] == [("Dr B", "answer shown", saved.picture_id)]
+    for place in ({"day": "2026-11-20"}, {"lesion": "B"}, {"pseudonym": "P-002"}):
+        with pytest.raises(RecordsFault, match="Dr B has seen the answer for this picture already"):
+            write.save_case(records, "Dr B", new_picture(**place), before=new_opinion())
+    assert verify(records, last).broken is None
+    events = len(rows(records, tables.event))
+    write.save_case(records, "Dr C", new_picture(pseudonym="P-002"), before=new_opinion())  # has not seen it
+    remains = write.delete_patient(records, "Dr A", saved.patient_id)
+    assert remains.events == events + remains.rows  # of this patient all, what was shown among them
+    assert verify(records).broken is None
+
+
 def test_no_correction_is_replaced_that_its_author_has_not_seen(filed):
     saved = save(filed)
     given = {"diagnosis": "nv", "basis": Basis.CLINICAL}

@@ -4,7 +4,7 @@ import json
 from datetime import date
 
 import pytest
-from entries import new_answer, save
+from entries import new_answer, new_picture, save
 from typer.testing import CliRunner
 
 from derm.cli.main import app
@@ -87,7 +87,8 @@ def test_each_row_says_why_it_is_there(filed):
         told["once"]
         == "Melanoma 70 % and melanocytic nevus 20 %; asked over one view, so that the margin decides alone."
     )
-    assert "none" not in told
+    assert told["none"] == "No answer that can be relied on, so that nothing tells how sure it is."
+    assert list(told)[-2:] in (["none", "older"], ["older", "none"])
     by_lot = {one.lesion.label: words.why(one) for one in next_cases(filed, TODAY, 9, 1.0)}
     assert by_lot["none"] == by_lot["older"]
     assert by_lot["none"].startswith("Drawn by lot: no answer that can be relied on")
@@ -95,6 +96,20 @@ def test_each_row_says_why_it_is_there(filed):
 
 def test_nothing_is_next_where_nothing_waits(filed):
     assert next_cases(filed, TODAY) == []
+
+
+def test_what_has_no_answer_waits_too_and_is_counted_beyond_the_list(filed, tmp_path):
+    write.save_case(filed, "Dr A", new_picture(1, lesion="bare"))
+    assert [(one.lesion.label, one.answer, one.by_lot) for one in next_cases(filed, TODAY)] == [("bare", None, False)]
+    for seed in (2, 3):
+        save(filed, seed, answer=new_answer(referral="no answer"), lesion=f"L{seed}")
+    for count, said in (("2", "2 of 3 cases that nothing confirms yet."), ("3", "3 cases that nothing confirms yet.")):
+        ran = CliRunner().invoke(
+            app, ["records", "next", "--share", "0", "--count", count, "--out", str(tmp_path / "next.csv")]
+        )
+        assert ran.exit_code == 0, ran.output
+        assert said in ran.output
+        assert len((tmp_path / "next.csv").read_text().splitlines()) == 1 + int(count)
 
 
 def test_spreads_that_lack_are_asked_for(filed, tiny_weights):

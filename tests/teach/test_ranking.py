@@ -41,9 +41,16 @@ def test_none_or_all_by_lot_and_fewer_cases_than_asked_for():
     assert pick(np.array([]), np.array([]), 5) == []
 
 
-def test_a_case_without_an_answer_comes_by_lot_alone():
+def test_a_case_without_an_answer_comes_by_lot_or_behind_those_that_can_be_ranked():
     doubt, lots = np.array([np.nan, 0.1, np.nan]), np.array([0.9, 0.5, 0.1])
-    assert [tuple(one) for one in pick(doubt, lots, 3, 1 / 3)] == [(1, False), (2, True)]
+    assert [tuple(one) for one in pick(doubt, lots, 2, 1 / 3)] == [(1, False), (2, True)]
+    assert [tuple(one) for one in pick(doubt, lots, 3, 1 / 3)] == [(1, False), (2, True), (0, False)]
+    assert [tuple(one) for one in pick(doubt, lots, 9, 0.0)] == [(1, False), (2, False), (0, False)]
+    assert [tuple(one) for one in pick(doubt[:1], lots[:1], 9)] == [(0, False)]
+    for count in range(8):
+        for share in (0.0, 0.2, 1 / 3, 0.5, 0.9, 1.0):
+            picked = pick(np.array([np.nan, 0.1, 0.3, np.nan, 0.2]), np.arange(5.0), count, share)
+            assert len({one.row for one in picked}) == min(count, 5)
 
 
 def test_a_share_that_is_none_is_refused():
