@@ -409,14 +409,14 @@ def _load(picture: Image.Image, content: bytes, name: str) -> None:
         found = jpeg.layout(stream)
         markers += found.markers
         refuse_many(name, markers, jpeg.MAX_MARKERS + count * MARKERS)
-        check_parts(stream, name)
+        check_parts(jpeg.bare(stream), name)
         check_frame(picture, found.size)
         jpeg.check_scans(found, name)
     whole.check_claims(picture, content, name)
     picture.load()
     whole.check_rows(picture, content, name)
     for stream in jpeg_streams(picture, content):
-        jpeg.check_stream(stream, name)
+        jpeg.check_stream(jpeg.bare(stream), name)
 
 
 def _stored(picture: Image.Image) -> bytes:

@@ -144,6 +144,23 @@ def _segments(content: bytes) -> Iterator[Segment]:
         yield Segment(code, begin, body, data, place)
 
 
+def bare(content: bytes) -> bytes:
+    """A JPEG file with nothing but what its data are read by, and an end.
+
+    libjpeg tells its first word alone, which would be on a profile or on stray bytes between segments; and Pillow walks
+    through the metadata of each of a TIFF's thousands of strips.
+    """
+    parts, sequential = [b"\xff\xd8"], False
+    for one in _segments(content):
+        sequential = one.code in _SEQUENTIAL if one.code in _FRAMES else sequential
+        if one.code == _START_OF_SCAN and sequential and len(one.body) > 3:
+            head = content[one.begin : one.data - 3] + bytes((0, 63, 0))  # which some writers leave at 0
+            parts.append(head + content[one.data : one.end])
+        elif one.code in (_START_OF_SCAN, *_FRAMES, *_NEEDED):
+            parts.append(content[one.begin : one.end])
+    return b"".join([*parts, bytes((0xFF, _END))])  # also where there is none, or what is no segment has taken it
+
+
 def check_scans(found: Layout, name: str) -> None:
     """Refuse what would keep the decoder busy for long: ImageRefused."""
     if len(found.scans) > MAX_SCANS:
@@ -185,12 +202,12 @@ def incomplete(name: str) -> ImageRefused:
 def check_stream(content: bytes, name: str) -> None:
     """Refuse JPEG data out of another format's file that ends before its picture does: ImageRefused.
 
-    content: one whole picture, its tables included. What Pillow cannot read by itself is left to that format's decoder.
+    content: one whole picture, its tables included, as `bare` gives it. What Pillow cannot read by itself is left to
+    that format's decoder.
     """
-    ended = content + bytes((0xFF, _END))  # a strip may do without, and is whole nevertheless
-    with suppress(UnidentifiedImageError), Image.open(BytesIO(ended), formats=("JPEG",)) as picture:
+    with suppress(UnidentifiedImageError), Image.open(BytesIO(content), formats=("JPEG",)) as picture:
         last = (0, max(0, picture.height - ROWS), picture.width, picture.height)
-        check_complete(layout(content), ended, np.asarray(picture.crop(last)), name)
+        check_complete(layout(content), content, np.asarray(picture.crop(last)), name)
 
 
 def sound_pixels(content: bytes, height: int, width: int) -> NDArray[np.uint8] | None:
@@ -271,26 +288,12 @@ def _first_fault(content: bytes, found: Layout) -> str:
     """What libjpeg has to say first against the data of a JPEG file that is laid out so; '' where there is nothing."""
     try:
         colour = "CMYK" if len(found.components) == 4 else "GRAY"
-        simplejpeg.decode_jpeg(_bare(content), colour, strict=True)
+        simplejpeg.decode_jpeg(bare(content), colour, strict=True)
     except KeyError:  # a sampling that simplejpeg does not know
         return ""
     except ValueError as fault:
         return str(fault)
     return ""
-
-
-def _bare(content: bytes) -> bytes:
-    """A JPEG file with nothing but what its data are read by: libjpeg tells its first word alone, which would be on a
-    profile or on stray bytes between segments."""
-    parts, sequential = [b"\xff\xd8"], False
-    for one in _segments(content):
-        sequential = one.code in _SEQUENTIAL if one.code in _FRAMES else sequential
-        if one.code == _START_OF_SCAN and sequential and len(one.body) > 3:
-            head = content[one.begin : one.data - 3] + bytes((0, 63, 0))  # which some writers leave at 0
-            parts.append(head + content[one.data : one.end])
-        elif one.code in (_START_OF_SCAN, *_FRAMES, *_NEEDED):
-            parts.append(content[one.begin : one.end])
-    return b"".join([*parts, bytes((0xFF, _END))])  # also where there is none, or what is no segment has taken it
 
 
 def _ends_in_nothing(found: Layout, pixels: NDArray[np.uint8]) -> bool:

@@ -223,10 +223,13 @@ def _inflated(content: bytes, wanted: int) -> int:
     for kind, first, end in _chunks(content):
         if found >= wanted:
             break
-        rest = content[first:end] if kind == b"IDAT" else b""
-        while rest and not unpack.eof and found < wanted:
-            found += len(unpack.decompress(rest, 1 << 20))
-            rest = unpack.unconsumed_tail
+        for start in range(first, end if kind == b"IDAT" else first, _AT_ONCE):
+            rest = content[start : min(start + _AT_ONCE, end)]
+            while rest and not unpack.eof and found < wanted:
+                found += len(unpack.decompress(rest, 1 << 20))
+                rest = unpack.unconsumed_tail
+            if unpack.eof or found >= wanted:
+                return found
     return found
 
 

@@ -83,7 +83,7 @@ CLEARED_ELSEWHERE = mark("Cases that another tab had, too, were cleared there, a
 NO_LONGER_KEPT = mark("The cases that this tab had are no longer kept. Choose the files again.")
 WAS_AWAY = mark(
     "This page was without its server for a while: what was typed or chosen and not saved is gone, and the last click "
-    "was not heard. Enter it again."
+    "may not have been heard. Look, and enter it again."
 )
 
 OTHER_WEIGHTS = mark("Other weights are in use by now: the pictures of this tab are read again, and answered by them.")

@@ -611,7 +611,7 @@ def take_over() -> None:
         read_again(found, token)
         return
     own_files(before)
-    for key in found.answered:
+    for key in seen_of(found):
         show_answer(key)
     st.session_state.saved = found.saved | st.session_state.get("saved", {})
     st.session_state.cases = [*(one for one in st.session_state.cases if not one.drawn), *before]
@@ -619,6 +619,11 @@ def take_over() -> None:
     there = any(listed.key == found.at_hand for listed in st.session_state.cases)
     st.session_state.at_hand = found.at_hand if there else rows()[0].key
     st.session_state.table_open = len(before) > 1
+
+
+def seen_of(kept: KeptList) -> Collection[str]:
+    """Keys of the rows of a kept list whose answer was in sight."""
+    return kept.answered if kept.first else {listed.key for listed in kept.cases}
 
 
 def take_settings(kept: KeptList) -> None:
@@ -650,7 +655,7 @@ def read_again(kept: KeptList, token: str) -> None:
         digests[one.key]: entries_of(was) for one, _ in files if (was := one.answers) is not None
     }
     st.session_state.kept_before = {digests[key]: saved for key, saved in kept.saved.items() if key in digests}
-    st.session_state.seen_before = frozenset(digests[key] for key in kept.answered if key in digests)
+    st.session_state.seen_before = frozenset(digests[key] for key in seen_of(kept) if key in digests)
     if files:
         tell(say(triage.OTHER_WEIGHTS))
     if gone := [one.name for one in before if not (one.digest and one.file) and not one.drawn and not one.refusal]:

@@ -288,7 +288,8 @@ def test_parts_behind_a_first_scan_are_limited():
         read_image(content, "mole")
 
 
-def test_jpeg_data_inside_of_a_tiff_are_looked_at_as_files_are():
+def test_metadata_of_jpeg_data_inside_of_a_tiff_are_never_walked_through(monkeypatch):
+    """A file of 1 MB had 10,000 tiles with one block of EXIF that all share; libjpeg passes over it."""
     content = encoded("TIFF", compression="jpeg")
     assert read_image(content, "mole").shape == (64, 64, 3)
     begin = struct.unpack("<L", content[4:8])[0]
@@ -300,8 +301,8 @@ def test_jpeg_data_inside_of_a_tiff_are_looked_at_as_files_are():
     changed = bytearray(content + longer)
     struct.pack_into("<L", changed, entries[273] + 8, len(content))
     struct.pack_into("<L", changed, entries[279] + 8, len(longer))
-    with pytest.raises(ImageRefused, match=r"^mole has 2,001 fractions"):
-        read_image(bytes(changed), "mole")
+    monkeypatch.setattr(Image.Exif, "load", lambda *_: pytest.fail("EXIF was read"))
+    assert (read_image(bytes(changed), "mole") == read_image(content, "mole")).all()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "GIF", "WEBP", "AVIF", "BMP"])

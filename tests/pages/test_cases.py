@@ -771,6 +771,15 @@ def test_an_opinion_comes_before_the_answer_after_a_reload_too(page, kept, monke
         assert rows["seen.png"] != triage.WITHHELD
 
 
+def test_what_was_in_sight_stays_there_where_opinions_come_first_only_after_the_session_was_lost(page, kept):
+    upload(page, "seen.png", 3)
+    back = come_back(f"{page.session_state.token}.c", switched=True)  # the switch was the first click
+    assert back.toggle(key="opinion-first").value
+    assert [row.note for row in back.session_state.rows.values() if row.name == "seen.png"] != [triage.WITHHELD]
+    upload(back, "later.png", 4)
+    assert words.WITHHELD_NOTE in text(back)
+
+
 def test_an_opinion_comes_first_where_the_list_is_no_longer_kept_or_had_no_case(page, kept):
     page.toggle(key="opinion-first").set_value(True).run()
     for token, told in ((page.session_state.token, False), ("gone.f", False), ("gone.cf", True)):
