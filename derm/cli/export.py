@@ -33,6 +33,7 @@ def export(
     """
     from derm.engine.graph import exporter, make_graph
     from derm.model.weights import default_weights, load_weights
+    from derm.predict.learned_words import none_of
     from derm.predict.portable import check_target, describing, portable, write_portable
 
     exporter()
@@ -50,6 +51,8 @@ def export(
         return
     write_portable(model, target, content)
     out.print(f"{target} ({len(content) / 1e6:.1f} MB) and {describing(target)}: answers as Derm's.")
+    if doubt := none_of(model.description.training):
+        out.print(doubt)
     out.print(model.description.licence)
 
 

@@ -39,13 +39,15 @@ def data_identity(table: pd.DataFrame) -> dict[str, Any]:
 
     table: of a catalogue, one row an image. rows: SHA-256 over names and diagnoses in the table's order. pictures: by
     the names of up to `PICTURES` images, the greys, 0 … 255, of `GRID` row by row; none for a picture that cannot be
-    read. lesions: of `lesions_sha256`. masks: of `files_sha256`, of the masks alone: 0.2 s for 10,000.
+    read. lesions: of `lesions_sha256`. masks: of `files_sha256`, of the masks alone: 0.2 s for 10,000. sources: of
+    `sources_sha256`.
     """
     return {
         "rows": rows_sha256(table["image_id"], table["dx"]),
         "pictures": _greys(table),
         "lesions": lesions_sha256(table),
         "masks": files_sha256(table, ("mask_path",)),
+        "sources": sources_sha256(table),
     }
 
 
@@ -62,6 +64,18 @@ def lesions_sha256(table: pd.DataFrame) -> str:
     """
     places, _ = pd.factorize(own_lesions(table))
     return hashlib.sha256(" ".join(map(str, places)).encode()).hexdigest()
+
+
+def sources_sha256(table: pd.DataFrame) -> dict[str, str]:
+    """SHA-256 over the sorted names of the images of each source, or of each part of one, by its name.
+
+    table: image_id, source and dataset, of a catalogue.
+    """
+    ids, sources, parts = (table[name].to_numpy(dtype=str) for name in ("image_id", "source", "dataset"))
+    images: dict[str, list[str]] = {}
+    for one, source, part in zip(ids, sources, parts, strict=True):
+        images.setdefault(source if part == source else f"{source}: {part}", []).append(one)
+    return {name: hashlib.sha256("\n".join(sorted(own)).encode()).hexdigest() for name, own in images.items()}
 
 
 def same_masks(recorded: str, table: pd.DataFrame) -> bool:

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from derm.data.identity import lesions_sha256, rows_sha256, same_greys, same_masks, same_pictures
+from derm.data.identity import (
+    lesions_sha256,
+    rows_sha256,
+    same_greys,
+    same_masks,
+    same_pictures,
+    sources_sha256,
+)
 from derm.diagnoses import CODES
 from derm.errors import WeightsFault
 from derm.language.speech import mark, number, say
@@ -46,6 +53,10 @@ OTHER_LESIONS = mark(
 OTHER_MASKS = mark(
     "This data set has other masks for the {total:,} images of these results, so they are of another or it was changed "
     "since: {cure}"
+)
+OTHER_SOURCES = mark(
+    "In this data set the {total:,} images of these results are of other sources, by whose names figures are told, "
+    "{source} for one, so the results are of another or it was changed since: {cure}"
 )
 
 
@@ -161,6 +172,27 @@ def _other_lesions_or_masks(
     if recorded.get("masks") is not None and not same_masks(recorded["masks"], present):
         return say(OTHER_MASKS, total=len(measured), cure=cure)
     return None
+
+
+def other_sources(
+    about: Mapping[str, Any], measured: pd.DataFrame, table: pd.DataFrame, cure: str = CURE, whole: bool = True
+) -> str | None:
+    """The sentence for results whose figures by source stand under other names than `table` has; arguments as of
+    `other_data`, which is asked first. None where they agree, or the results are too old to record it.
+
+    The name of a single source is not asked: it is often that of a folder, which may be moved. whole: False to ask of
+    those sources alone that the data set has, too.
+    """
+    recorded = about["identity"].get("sources") if is_recorded(about) else None
+    if not recorded or about["identity"].get("rows") != rows_sha256(measured["image_id"], measured["dx_true"]):
+        return None
+    own = table[table["image_id"].isin(measured["image_id"])].drop_duplicates("image_id")
+    present = sources_sha256(own)
+    asked = recorded.keys() if whole else recorded.keys() & present.keys()
+    differing = [name for name in sorted(asked) if present.get(name) != recorded[name]]
+    if not differing or (whole and len(recorded) == len(present) == 1):
+        return None
+    return say(OTHER_SOURCES, total=len(measured), source=differing[0], cure=say(cure, command=command(about)))
 
 
 PICTURES, LESIONS, MASKS = mark("pictures"), mark("lesions"), mark("masks")

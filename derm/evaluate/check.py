@@ -160,7 +160,11 @@ ABOUT_LATER: dict[str, Check] = {
     "identity": none_or(
         object_with(
             {},
-            {**dict.fromkeys(("rows", "files", "lesions", "masks"), is_text), "pictures": by_name(list_of(is_number))},
+            {
+                **dict.fromkeys(("rows", "files", "lesions", "masks"), is_text),
+                "pictures": by_name(list_of(is_number)),
+                "sources": by_name(is_text),
+            },
         )
     ),
 }

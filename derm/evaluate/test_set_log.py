@@ -30,8 +30,9 @@ COLUMNS = ("date", "weights", "sha256", "split", "accuracy", "balanced_accuracy"
 
 
 def is_ham10000(catalogue: Catalogue) -> bool:
-    """Whether a catalogue holds images of HAM10000's published split, by whatever name."""
-    return bool(name_rows(catalogue).image.isin(shipped_split().index).any())
+    """Whether a catalogue holds images of HAM10000's published split, by whatever name: the image's, its copy's, or
+    its lesion's."""
+    return bool(name_rows(catalogue).lesion.isin(shipped_split()["lesion"]).any())
 
 
 def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, MALIGNANT
-from derm.evaluate.belonging import UNRECORDED, is_recorded, other_data, other_weights
+from derm.evaluate.belonging import UNRECORDED, is_recorded, other_data, other_sources, other_weights
 from derm.evaluate.by_source import FIGURES, SMALL
 from derm.evaluate.dataset import class_curves, reliability_bins
 from derm.evaluate.results import Results, why_known
@@ -131,7 +131,8 @@ def refusal(results: Results, table: pd.DataFrame, model: Model | None) -> str |
 
     table: of `explorable`, or a catalogue's. model: the loaded weights; None where any will do.
     """
-    if fault := other_data(results.about, results.predictions, table):
+    told = (results.about, results.predictions, table)
+    if fault := other_data(*told) or other_sources(*told):
         return fault
     return None if model is None else other_weights(results.about, results.weights_state, model)
 

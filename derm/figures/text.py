@@ -95,8 +95,9 @@ def plain(text: str) -> str:
 _MAY_BE_TAKEN = re.compile(r"[:@]|www|[-<>~][-=>]", re.IGNORECASE)
 _TAKEN = re.compile(
     r"(?<=:)(?=[\w+-]{1,80}:)(?!\d{1,2}:)"  # an icon: :smile:, :material_home:, and no time of day
-    r"|(?<=http)(?=s?://)|(?<=www)(?=\.)|(?<=[\w.+-]@)(?=\w)"  # an address
-    r"|(?<=(?<!\S)[-<>~])(?=[-=>]>?(?!\S))",  # an arrow, a dash or a sign: ->, --, >=
+    r"|(?<=http)(?=s?://)|(?<=www)(?=\.)|(?<=[\w.+-]@)(?=[\w-])"  # an address
+    # An arrow, a dash or a sign: ->, --, >=; U+FEFF is a space to browsers alone.
+    r"|(?<=(?<![^\s\ufeff])[-<>~])(?=[-=>]>?(?![^\s\ufeff]))",
     re.IGNORECASE,
 )
 """Places in letters that pages take for more even behind backslashes: what stands there is taken apart, unseen."""

@@ -19,6 +19,7 @@ from derm.image.resize import PADDING
 from derm.model.graph import EXPORTER
 from derm.model.tensors import StoredNet
 from derm.model.weights import Model, writing_alone
+from derm.predict.learned_words import codes_not_learned, means_nothing
 from derm.predict.words import NOTICE
 
 FORMAT = 1
@@ -46,6 +47,8 @@ def portable(model: Model) -> bytes:
     proto = with_weights(onnx, graph, source.floats(graph))
     proto.producer_name, proto.producer_version = "derm", __version__
     about = {"weights_sha256": model.sha256, "licence": model.description.licence, "notice": NOTICE}
+    if codes := codes_not_learned(model.description.training):
+        about["not_learned"] = " ".join(codes)
     onnx.helper.set_model_props(proto, about)
     content: bytes = proto.SerializeToString()
     return content
@@ -75,9 +78,13 @@ def write_portable(model: Model, path: Path, content: bytes) -> None:
 
 
 def describe(model: Model, name: str, content: bytes) -> dict[str, Any]:
-    """All that a reader of the exported file of that `name`, with these bytes, must know, ready for JSON."""
+    """All that a reader of the exported file of that `name`, with these bytes, must know, ready for JSON.
+
+    not_learned: codes as in a prediction's JSON, None where the weights do not tell. means_nothing: for each of their
+    probabilities, and for the malignant sum where it holds one, why.
+    """
     about = model.description
-    config = about.model
+    config, codes = about.model, codes_not_learned(about.training)
     return {
         "format": FORMAT,
         "derm": __version__,
@@ -105,6 +112,8 @@ def describe(model: Model, name: str, content: bytes) -> dict[str, Any]:
         },
         "outputs": [{"name": name, "meaning": MEANINGS[name]} for name in OUTPUTS],
         "classes": [{"code": one.code, "name": one.name, "malignant": one.malignant} for one in DIAGNOSES],
+        "not_learned": None if codes is None else list(codes),
+        "means_nothing": means_nothing(about.training),
         "temperature": about.temperature,
         "mask_threshold": about.mask_threshold,
         "class_mask_threshold": about.class_mask_threshold,

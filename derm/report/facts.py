@@ -14,7 +14,7 @@ from derm.data.check import HAM10000_ROWS
 from derm.data.split import PARTS, By, Leak, Split, count_leak, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import DataFault
-from derm.evaluate.belonging import NAMED_CURE, changed_setting, command, other_data, state_of, told
+from derm.evaluate.belonging import NAMED_CURE, changed_setting, command, other_data, other_sources, state_of, told
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.evaluate.results import Results, why_known
 from derm.evaluate.test_set_log import LOOKS
@@ -184,7 +184,10 @@ def _check_data(
 ) -> None:
     """Refuse results of another data set than the report's. measured: as of `other_data`. tested: the images with a
     diagnosis that they have to be of, all of them; None where any of the data set will do."""
-    if fault := other_data(one.about, measured, catalogue.table, NAMED_CURE):
+    fault = other_data(one.about, measured, catalogue.table, NAMED_CURE)
+    if fault is None and isinstance(one, Results):  # explanations are not told by source
+        fault = other_sources(one.about, measured, catalogue.table, NAMED_CURE)
+    if fault is not None:
         raise DataFault(f"{one.folder}: {fault}")
     if tested is not None and tested != set(measured["image_id"][measured["dx_true"].isin(CODES)]):
         raise DataFault(
@@ -206,6 +209,8 @@ def _check_shared_data(one: Results, catalogue: Catalogue) -> None:
                 f"{there.get(source, 0):,}: give --data the data set that they are of, or measure this one with "
                 f"{command(one.about)}."
             )
+    if fault := other_sources(one.about, predictions, table, NAMED_CURE, whole=False):
+        raise DataFault(f"{one.folder}: {fault}")
 
 
 def _named(one: Results | ExplainResults) -> str:

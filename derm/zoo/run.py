@@ -308,12 +308,45 @@ def _begun_with(run: Path, wanted: TrainConfig) -> TrainConfig:
         begun = TrainConfig.from_dict(read_json(run / "run.json")["config"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigFault(f"{run} cannot be gone on with ({error}): delete it, or name another folder.") from error
-    same = {name: getattr(begun, name) for name in SETTLED}
-    if replace(wanted, **same) != begun:
+    if not _is_as(begun, wanted):
         raise ConfigFault(
             f"{run} was begun under another protocol than today's: delete it, or name another folder with --results."
         )
     return begun
+
+
+def _is_as(begun: TrainConfig, wanted: TrainConfig) -> bool:
+    """Whether settings are those that are wanted, but for what depends on the machine."""
+    return replace(wanted, **{name: getattr(begun, name) for name in SETTLED}) == begun
+
+
+def _check_own(order: SystemOrder, model: Model) -> None:
+    """Raise ConfigFault where weights are not of the system and protocol of `order`, or, once they are measured, not
+    those that were: a folder of a run may have been copied or exchanged between the stages."""
+    path, answered = _weights(order), read_answers(order.place)
+    if answered is not None:
+        if answered.about["about"].get("sha256", model.sha256) != model.sha256:
+            raise ConfigFault(
+                f"{path} are not the weights that {order.place / MEASURED} is of: put those back, or delete "
+                f"{order.place} and run the system again."
+            )
+        return
+    config = train_config(order.system, order.budget, order.by, order.start)
+    wanted = replace(config, start=Path(config.start).name, mask_start=Path(config.mask_start).name)  # as weights tell
+    if model.description.model != wanted.model:
+        raise ConfigFault(
+            f"{path} are weights of another network than {order.system.name} at {order.budget.size} pixels: delete "
+            f"{order.place} and run the system again, or name another folder with --results."
+        )
+    try:
+        as_wanted = _is_as(TrainConfig.from_dict(model.description.training["config"]), wanted)
+    except (ConfigFault, ValueError, KeyError, TypeError):  # of another version of Derm, or not of a training
+        as_wanted = False
+    if not as_wanted:
+        raise ConfigFault(
+            f"{path} were trained under another protocol than today's: delete {order.place} and run the system again, "
+            "or name another folder with --results."
+        )
 
 
 def _weights(order: SystemOrder) -> Path:
@@ -382,10 +415,12 @@ def _write_measured(place: Path, content: Mapping[str, Any], texts: Mapping[str,
 def _load_own(order: SystemOrder, catalogue: Catalogue, split: Split, device: str) -> Model:
     """The weights that are measured, whose network lies on `device`.
 
-    Raises ConfigFault where they learned from, or were chosen by, other images than `catalogue` gives, for then some
-    of those may be measured: a result is made in stages, between which another data set may be named.
+    Raises ConfigFault as `_check_own`, and where they learned from, or were chosen by, other images than `catalogue`
+    gives, for then some of those may be measured: a result is made in stages, between which another data set may be
+    named.
     """
     model = load_weights(_weights(order))
+    _check_own(order, model)
     model.net.to(device)
     if _differs(model.description.training["data"], order, catalogue, split):
         raise ConfigFault(

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from derm.data.identity import PICTURES, data_identity, same_pictures
-from derm.evaluate.belonging import is_recorded, other_data, other_weights, state_of
+from derm.evaluate.belonging import is_recorded, other_data, other_sources, other_weights, state_of
 from derm.model.weights import default_weights, load_info
 from derm.predict.open import identity_of
 
@@ -113,6 +113,39 @@ def test_other_lesions_and_masks_are_found_and_other_names_of_lesions_are_not(
     for changed in (merged, turned):
         assert other_data(about | {"identity": older}, measured, changed) is None
         assert other_data(about, measured, changed, whole=False) is None
+
+
+def of_sources(table, *names):
+    """The table with its rows of these sources in turn."""
+    named = np.resize(names, len(table))
+    return table.assign(source=named, dataset=named)
+
+
+def test_sources_with_other_names_or_images_are_found(about, measured, drawn_catalogue):
+    one = of_sources(drawn_catalogue.table, "a", "b")
+    told = about | {"identity": data_identity(one)}
+    assert other_sources(told, measured, one) is None
+    assert other_sources(told, measured, one.sample(frac=1, random_state=1)) is None
+    assert other_data(told, measured, of_sources(one, "b", "a")) is None  # it is asked of more than is told by source
+    total = len(one)
+    for other, named in (
+        (of_sources(one, "b", "a"), "a"),
+        (of_sources(one, "zeta", "b"), "a"),
+        (of_sources(one, "a"), "a"),
+        (one.assign(dataset=one["dataset"].replace("b", "camera")), "b"),
+    ):
+        said = other_sources(told, measured, other)
+        assert f"the {total} images of these results are of other sources, by whose names figures are told" in said
+        assert f"told, {named} for one, so the results are of another or it was changed since: measure this one" in said
+    swapped = of_sources(one, "b", "a")
+    assert "are of other sources" in other_sources(told, measured, swapped, whole=False)
+    alone = one[one["source"] == "a"]
+    assert other_sources(told, measured, alone, whole=False) is None
+    moved = about | {"identity": data_identity(of_sources(one, "a"))}
+    assert other_sources(moved, measured, of_sources(one, "b")) is None  # one folder, moved
+    older = told | {"identity": {name: own for name, own in told["identity"].items() if name != "sources"}}
+    assert other_sources(older, measured, swapped) is None
+    assert other_sources(told | {"identity": None}, measured, swapped) is None
 
 
 @pytest.mark.parametrize("identity", [None, "x", {}, {"pictures": 3}])

@@ -16,6 +16,9 @@ import derm.evaluate.calibrate as module
 from derm.cli.calibrate import print_gate
 from derm.cli.evaluate import print_decision
 from derm.cli.main import app, main
+from derm.data.catalogue import SYNTHETIC
+from derm.data.isic import TASK1
+from derm.data.recognise import lesion_names, shipped_split
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault, DataFault
@@ -365,4 +368,23 @@ def test_looks_at_the_test_part_are_counted(tmp_path, drawn_catalogue, monkeypat
         pytest.raises(ConfigFault, match=f"The results are written, but .* append the line {lacks}$"),
     ):
         count_look(metrics, looks)
+
+
+def test_ham10000_is_known_by_the_name_of_an_image_of_a_lesion_and_as_a_copy(drawn_catalogue):
+    split, other = shipped_split(), shipped_split(TASK1)
+    table = drawn_catalogue.table.assign(source="clinic", image_id=[f"p{i}" for i in drawn_catalogue.table.index])
+    table["lesion_id"] = "own " + table["lesion_id"]
+
+    def known(image="p0", lesion="own", copies=None, source="clinic"):
+        changed = table.copy()
+        changed.loc[0, ["image_id", "lesion_id", "source"]] = image, lesion, source
+        return is_ham10000(replace(drawn_catalogue, table=changed, copies=copies or {}))
+
     assert not is_ham10000(drawn_catalogue)
+    assert not known()
+    assert known(image=split.index[0])
+    assert known(copies={"p0": split.index[0]})
+    assert known(lesion=split["lesion"].iloc[0])  # pictures under names of a clinic's own
+    assert known(lesion=next(name for name in lesion_names() if name not in set(split["lesion"])))
+    assert not known(image=other.index[0])
+    assert not known(lesion=split["lesion"].iloc[0], source=SYNTHETIC)

@@ -663,6 +663,9 @@ def test_what_does_not_belong_together_is_said(cases, results, drawn_table, tiny
     anew = replace(tiny_model, description=replace(tiny_model.description, temperature=3.0))
     assert "with the temperature 1, which is 3 now: measure anew" in predictions.refusal(results, drawn_table, anew)
     assert predictions.refusal(results, drawn_table, None) is None
+    turns = np.resize(["a", "b"], len(drawn_table))
+    sources = drawn_table.assign(source=turns, dataset=turns)
+    assert "are of other sources, by whose names" in predictions.refusal(results, sources, None)
     unseen = predictions.refusal(results, drawn_table.iloc[:0], tiny_model)
     assert f"{len(cases)} of the {len(cases)} images of these results are not in this data set" in unseen
     strangers = predictions.outcomes(results, drawn_table.iloc[:0])

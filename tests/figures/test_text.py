@@ -42,8 +42,9 @@ def test_a_counted_share_is_called_all_or_none_only_where_it_is(share, text, to_
 
 
 def test_names_cannot_format_a_page():
-    for taken in ("http://y.z", "HTTPS://y.z", "www.y.z", "me@x.de", ":material_home:", ":smile:", ":+1:", ":100:",
-                  ":x:", "a -> b", "a <-> b", "a <- b", "a -- b", "a >= b", "a <= b", "a ~= b"):  # fmt: skip
+    for taken in ("http://y.z", "HTTPS://y.z", "www.y.z", "me@x.de", "a@-b.de", ":material_home:", ":smile:",
+                  ":+1:", ":100:", ":x:", "a -> b", "a <-> b", "a <- b", "a -- b", "a >= b", "a <= b", "a ~= b",
+                  "a\ufeff-> b", "a <-\ufeffb"):  # fmt: skip
         apart = plain(taken).replace("\\", "")
         assert apart.count("\N{WORD JOINER}") == 1
         assert apart.replace("\N{WORD JOINER}", "") == taken

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 from derm.cli.main import app
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
+from derm.engine.graph import exporter
 from derm.engine.look import EngineOutput
 from derm.engine.pytorch import TorchEngine
 from derm.engine.runtime import OUTPUTS
@@ -73,6 +75,37 @@ def test_the_description_says_all_that_a_reader_needs(model, exported):
     assert (about["temperature"], about["licence"]) == (model.description.temperature, model.description.licence)
     assert "Research use only" in about["notice"]
     assert "/" + "work" not in json.dumps(about)
+
+
+def few_of(model, **few):
+    """The same weights, which learned from 100 images of each diagnosis, but of `few`."""
+    learned = {"classes": dict.fromkeys(CODES, 100) | few, "pictures": "", "lesions": ""}
+    return replace(model, description=replace(model.description, training={"data": {"learned": learned}}))
+
+
+def test_the_description_tells_what_was_not_learned(tiny_model):
+    about = describe(few_of(tiny_model, mel=6, df=0), "derm.onnx", b"")
+    assert about["not_learned"] == ["df", "mel"]
+    assert set(about["means_nothing"]) == {"p_df", "p_mel", "p_malignant"}
+    assert about["means_nothing"]["p_mel"].startswith("Melanoma cannot be predicted: the weights learned from 6 images")
+    assert json.loads(json.dumps(about)) == about
+    all_learned = describe(few_of(tiny_model), "derm.onnx", b"")
+    assert (all_learned["not_learned"], all_learned["means_nothing"]) == ([], {})
+    untold = describe(replace(tiny_model, description=replace(tiny_model.description, training={})), "derm.onnx", b"")
+    assert (untold["not_learned"], untold["means_nothing"]) == (None, {})
+
+
+@pytest.mark.slow
+def test_the_command_and_the_network_say_what_was_not_learned(tiny_model, tmp_path, monkeypatch):
+    target = tmp_path / "derm.onnx"
+    monkeypatch.setattr("derm.cli.export._check", lambda *_: None)
+    monkeypatch.setattr("derm.model.weights.load_weights", lambda _: few_of(tiny_model, mel=6))
+    done = CliRunner().invoke(app, ["export", "--out", str(target)])
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "What the weights say of melanoma means nothing, whether low or high, and with it the malignant" in said
+    told = {one.key: one.value for one in exporter().load(target).metadata_props}
+    assert told["not_learned"] == "mel"
 
 
 def test_of_two_that_write_one_file_at_once_one_waits(model, tmp_path, monkeypatch):

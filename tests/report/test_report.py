@@ -6,12 +6,14 @@ import json
 import os
 import re
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from unsaid import unsaid
 
+from derm.data.identity import sources_sha256
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
@@ -26,7 +28,7 @@ from derm.metrics.decision import predictive_values
 from derm.predict.record import calibration_of
 from derm.report import tables
 from derm.report.card import model_card
-from derm.report.facts import gather
+from derm.report.facts import _check_data, _check_shared_data, gather
 from derm.report.page import JPEG, _worst, report_page
 from derm.report.sections import sections
 from derm.train.config import preset
@@ -415,6 +417,25 @@ def test_results_of_other_pictures_under_the_same_names_are_refused(model, resul
     ):
         with pytest.raises(DataFault, match=r"has other pictures under the names of the .* give --data the data set"):
             gather(model, **{"results": blind, "catalogue": swapped, **given})
+
+
+def test_results_of_sources_with_other_names_are_refused(model, results, drawn_catalogue):
+    table = drawn_catalogue.table
+
+    def named(*names):
+        turns = np.resize(names, len(table))
+        return replace(drawn_catalogue, table=table.assign(source=turns, dataset=turns))
+
+    one, other = named("a", "b"), named("b", "a")
+    measured = one.table.set_index("image_id").loc[results.predictions["image_id"]].reset_index()
+    own = told(results, identity=results.about["identity"] | {"sources": sources_sha256(measured)})
+    older = told(results, identity={k: v for k, v in results.about["identity"].items() if k != "sources"})
+    assert _check_data(own, own.predictions, one) is None
+    assert _check_data(older, older.predictions, other) is None
+    assert _check_shared_data(own, one) is None
+    for check in (partial(_check_data, own, own.predictions), partial(_check_shared_data, own)):
+        with pytest.raises(DataFault, match=r"are of other sources, by whose names .* give --data the data set that"):
+            check(other)
 
 
 def test_sources_that_the_data_set_does_not_hold_are_taken_and_others_must_be_its_own(model, results, drawn_catalogue):

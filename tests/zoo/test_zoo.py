@@ -293,6 +293,71 @@ def test_what_was_trained_on_other_images_is_not_measured(done, drawn_catalogue,
     assert not (order.place / asked).exists()
 
 
+def trained_alone(order, done):
+    """The folder of `order` as it is between training and measuring."""
+    shutil.copytree(order_of(order.system.name, done).place, order.place, dirs_exist_ok=True)
+    for name in ("measured.json", "predictions.csv"):
+        (order.place / name).unlink()
+
+
+def describe_anew(order, change):
+    """Give each description of the weights of a run other content, as if it had been written so."""
+    for path in (order.place / "run" / name for name in ("best.json", "final.json")):
+        if path.is_file():
+            content = {key: value for key, value in json.loads(path.read_text()).items() if key != SEAL}
+            change(content["training"])
+            path.write_text(json.dumps(content))
+
+
+def test_what_was_trained_as_another_system_is_not_measured(done, drawn_catalogue, cache, tmp_path):
+    order = order_of(PAIR[1], tmp_path)
+    trained_alone(order, done)
+    shutil.rmtree(order.place / "run")
+    shutil.copytree(order_of(OURS, done).place / "run", order.place / "run")
+    sentence = rf"are weights of another network than {PAIR[1]} at 32 pixels: delete .* and run the system again, or"
+    with pytest.raises(ConfigFault, match=sentence):
+        run.carry_out(order, drawn_catalogue, cache)
+    assert not (order.place / "measured.json").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda told: told["config"].update(epochs=told["config"]["epochs"] + 1),
+        lambda told: told["config"].update(seed=7),
+        lambda told: told["config"].update(split_by="image"),
+        lambda told: told["config"].update(unknown=1),
+        lambda told: told.pop("config"),
+    ],
+)
+def test_what_was_trained_under_another_protocol_is_not_measured(done, drawn_catalogue, cache, tmp_path, change):
+    order = order_of(PAIR[1], tmp_path)
+    trained_alone(order, done)
+    describe_anew(order, change)
+    sentence = r"were trained under another protocol than today's: delete .*, or name another folder with --results\."
+    with pytest.raises(ConfigFault, match=sentence):
+        run.carry_out(order, drawn_catalogue, cache)
+    assert not (order.place / "measured.json").exists()
+
+
+def test_what_the_machine_settles_is_no_other_protocol(done, drawn_catalogue, cache, tmp_path):
+    order = order_of(PAIR[1], tmp_path)
+    trained_alone(order, done)
+    describe_anew(order, lambda told: told["config"].update(workers=1, precision="bfloat16"))
+    assert run.carry_out(order, drawn_catalogue, cache)
+
+
+def test_weights_that_were_exchanged_since_they_were_measured_are_not_explained(done, drawn_catalogue, cache, tmp_path):
+    order = order_of(PAIR[1], tmp_path, explain=True)
+    shutil.copytree(order_of(PAIR[1], done).place, order.place)
+    shutil.rmtree(order.place / "run")
+    shutil.copytree(order_of(OURS, done).place / "run", order.place / "run")
+    sentence = r"are not the weights that .*measured\.json is of: put those back, or delete .* and run the system again"
+    with pytest.raises(ConfigFault, match=sentence):
+        run.carry_out(order, drawn_catalogue, cache)
+    assert not (order.place / "explained.json").exists()
+
+
 def written(done, tmp_path, **change):
     """A copy of the results, the second system's measured.json with other fields, as if it had been written so."""
     out = tmp_path / "copy"
