@@ -42,6 +42,9 @@ _ONE_BY_ONE = (258, 320, 338, 339)
 _PARTS = (273, 279, 324, 325)
 """Places and lengths of the strips and tiles."""
 
+_LAYOUT = (*range(254, 267), *range(273, 298), *range(317, 326), *range(338, 348), *range(512, 522), *range(529, 533))
+"""Tags that say how the pixels lie in a file, and those between them."""
+
 _DIRECTORIES = (34665, 34853, 40965)
 """Tags that point at another directory that Pillow reads: EXIF, GPS and Interoperability."""
 
@@ -70,6 +73,8 @@ def check_directories(block: bytes, name: str, *, is_picture: bool = False) -> N
     """Refuse what lists more than the limits above, more strips than its picture can have, or much larger tiles:
     ImageRefused.
 
+    Raises ValueError where a tag of the pixels' layout is of a kind that libtiff may know, and Pillow passes over.
+
     is_picture: whether the first directory describes a picture that is to be read, as in a TIFF, and not in EXIF. Of
     tags that stand twice each counts, for Pillow's choice between them depends on what it could read.
     """
@@ -96,6 +101,8 @@ def _check(block: bytes, name: str, *, wide: bool, is_picture: bool) -> None:
         sizes, parts, most = {_WIDTH: 0, _HEIGHT: 0, _CHANNELS: 1, _ACROSS: 0, _DOWN: 0}, 0, MAX_STRIPS
         for tag in _tags(block, place, order, wide=wide):
             tags += 1
+            if is_picture and place == first and tag.number in _LAYOUT and tag.kind not in _SIZES:
+                raise ValueError(f"tag {tag.number} is of kind {tag.kind}")  # which libtiff may read, and Pillow not
             is_part = is_picture and place == first and tag.number in _PARTS
             if is_part:
                 parts = max(parts, tag.values)

@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 from derm.errors import ConfigFault
 from derm.files import stamp_now
-from derm.image.decode import read_file
+from derm.image.decode import apart, read_file
 from derm.language.speech import say
 from derm.predict.case import Case, changed
 from derm.predict.pixels import PARTS, Pixels, pixels_of
@@ -224,7 +224,8 @@ class Budget:
 
     @contextmanager
     def turn(self, pixels: int) -> Iterator[None]:
-        """While a picture is read: `READERS` at a time, one above `LARGE` pixels alone."""
+        """While a picture is read: `READERS` at a time, one above `LARGE` pixels alone, those of formats with many
+        decoders in a process of their own, for others wait."""
         if getattr(self._mine, "turn", False):
             yield
             return
@@ -234,7 +235,8 @@ class Budget:
                 self._readers.acquire()
         self._mine.turn = True
         try:
-            yield
+            with apart():
+                yield
         finally:
             self._mine.turn = False
             if large:

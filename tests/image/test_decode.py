@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 
 from derm.errors import ImageRefused
 from derm.image import decode
-from derm.image.decode import image_name, mask_values, open_image, read_image, read_mask, read_picture
+from derm.image.decode import apart, image_name, mask_values, open_image, read_image, read_mask, read_picture
 
 WIDTH, HEIGHT = 48, 40
 TEAL = (0, 128, 128)
@@ -738,3 +738,11 @@ def test_threads_share_the_door():
         np.testing.assert_array_equal(picture, wanted)
     assert limit == Image.MAX_IMAGE_PIXELS
     assert warnings.filters == filters
+
+
+def test_what_is_decoded_apart_is_the_same_and_refused_in_the_same_words():
+    content = encoded(colour_ramp(), "TIFF", compression="tiff_lzw")
+    with apart():
+        np.testing.assert_array_equal(read_image(content, "mole"), read_image(encoded(colour_ramp()), "mole"))
+        with pytest.raises(ImageRefused, match=r"^mole is black and white without shades"):
+            read_image(encoded(plain("1", 1), "TIFF"), "mole")

@@ -139,6 +139,13 @@ def test_tiles_much_larger_than_their_picture_are_refused_before_one_is_unpacked
     check_parts(of(MAX_TILE), "mole")
 
 
+@pytest.mark.parametrize("kind", [17, 18, 99])
+def test_a_layout_that_pillow_does_not_read_is_refused(kind):
+    """libtiff takes a width of 64 bits with a sign: tiles of millions of rows passed, for Pillow saw none."""
+    refused(picture((322, kind, 1, struct.pack("<Q", 64))), "^mole is damaged")
+    assert read_image(picture((330, kind, 1, struct.pack("<Q", 8))), "mole").shape == (64, 64, 3)
+
+
 @pytest.mark.parametrize("kind", [1, 2, 7], ids=["bytes", "text", "undefined"])
 def test_a_palette_counts_though_it_is_plain_bytes_and_other_plain_bytes_do_not(kind):
     body = bytes(MAX_VALUES)

@@ -3,13 +3,16 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from io import BytesIO
 
 import numpy as np
 import pytest
 from cases import LIKELY, case_with, half_mask
+from PIL import Image
 
 from derm.errors import ConfigFault
 from derm.files import stamp_now
+from derm.image import decode
 from derm.predict import budget as budgets
 from derm.predict.budget import EXPLAINERS, LARGE, MEGABYTE, Budget, limit_of, machine_memory
 from derm.predict.case import changed
@@ -209,6 +212,24 @@ def test_few_are_read_at_a_time_and_a_large_one_alone(pixels, at_once):
     with ThreadPoolExecutor(9) as pool:
         list(pool.map(read, range(9)))
     assert 1 <= most[0] <= at_once
+
+
+def test_in_a_turn_formats_of_many_decoders_are_decoded_in_a_process_of_their_own(monkeypatch):
+    apart, budget = [], Budget(10 * SIZE)
+    picture = np.zeros((64, 64, 3), np.uint8)
+
+    def in_own_process(function, content, name):
+        apart.append(name)
+        return picture, {}
+
+    monkeypatch.setattr(decode, "in_own_process", in_own_process)
+    for kind in ("TIFF", "AVIF", "PNG", "JPEG"):
+        stream = BytesIO()
+        Image.fromarray(picture).save(stream, kind)
+        decode.read_image(stream.getvalue(), "outside")
+        with budget.turn(64 * 64):
+            decode.read_image(stream.getvalue(), kind)
+    assert apart == ["TIFF", "AVIF"]
 
 
 @pytest.mark.parametrize(
