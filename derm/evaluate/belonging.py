@@ -181,15 +181,16 @@ def other_sources(
     `other_data`, which is asked first. None where they agree, or the results are too old to record it.
 
     The name of a single source is not asked: it is often that of a folder, which may be moved. whole: False to ask of
-    those sources alone that the data set has, too.
+    results that may be of other sources, too: whether a name stands for what another one stood for.
     """
     recorded = about["identity"].get("sources") if is_recorded(about) else None
     if not recorded or about["identity"].get("rows") != rows_sha256(measured["image_id"], measured["dx_true"]):
         return None
     own = table[table["image_id"].isin(measured["image_id"])].drop_duplicates("image_id")
     present = sources_sha256(own)
-    asked = recorded.keys() if whole else recorded.keys() & present.keys()
-    differing = [name for name in sorted(asked) if present.get(name) != recorded[name]]
+    differing = [name for name in sorted(recorded) if present.get(name) != recorded[name]]
+    if not whole:  # an image that two folders have may be counted under the other one
+        differing = [name for name in differing if present.get(name) in recorded.values()]
     if not differing or (whole and len(recorded) == len(present) == 1):
         return None
     return say(OTHER_SOURCES, total=len(measured), source=differing[0], cure=say(cure, command=command(about)))

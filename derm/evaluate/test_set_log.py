@@ -49,7 +49,7 @@ def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:
     # What is not of single views of HAM10000's whole part must not look like its own figures.
     split = f"by {about['split_by']}" + (f", {sources} sources pooled" if sources > 1 else "")
     split += f", {views} views" if views > 1 else ""
-    split += f", {images} images" if sources < 2 and about["split_by"] == "lesion" and images != WHOLE else ""
+    split += f", {images} images" if about["split_by"] == "lesion" and (sources > 1 or images != WHOLE) else ""
     line = csv_line([about["date"], about["weights"], about["sha256"][:16], split, *figures])
     busy = say(
         "The results are written, but this look is not counted, for another has been written into {looks} for "

@@ -129,7 +129,7 @@ def _called(probabilities: NDArray[np.float64], true: NDArray[np.int64]) -> dict
 def refusal(results: Results, table: pd.DataFrame, model: Model | None) -> str | None:
     """Why these results must not be shown under this data set and these weights, in one sentence; None if they may.
 
-    table: of `explorable`, or a catalogue's. model: the loaded weights; None where any will do.
+    table: of a catalogue. model: the loaded weights; None where any will do.
     """
     told = (results.about, results.predictions, table)
     if fault := other_data(*told) or other_sources(*told):

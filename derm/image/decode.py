@@ -439,8 +439,8 @@ def _load(picture: Image.Image, content: bytes, name: str) -> None:
         markers += found.markers
         refuse_many(name, markers, jpeg.MAX_MARKERS + count * MARKERS)
         check_parts(jpeg.bare(stream), name)
-        check_frame(picture, found.size)
         jpeg.check_scans(found, name)
+        check_frame(picture, found.size)
     whole.check_claims(picture, content, name)
     picture.load()
     whole.check_rows(picture, content, name)

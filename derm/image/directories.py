@@ -54,9 +54,9 @@ _JPEG = (6, 7)
 TILE = 16
 """Shortest side of a tile (TIFF 6.0, section 15)."""
 
-MAX_TILE = 2_048
-"""Longest side of a tile that is longer than its picture: libtiff unpacks all of it, 64 pixels or 600 million. Writers
-have 512 and 1,024."""
+MAX_TILE = 4_096
+"""Longest side of a tile that is longer than its picture: libtiff unpacks all of it, 64 pixels or 600 million. Most
+writers have 512 and 1,024."""
 
 
 class Tag(NamedTuple):

@@ -38,6 +38,9 @@ TAIL = 48
 BROKEN = ("premature end of data segment", "bad Huffman code", "instead of RST")
 """libjpeg's own words where the data of a scan end too early, are no data, or lack a part between two marks."""
 
+HOLE = 64
+"""Zeros within the data of a scan that stand for no picture: a sector has 512."""
+
 STRAY = 8
 """Bytes that may stand behind the data of a picture that is whole, as some cameras leave them."""
 
@@ -48,7 +51,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _SEQUENTIAL = (0xC0, 0xC1, 0xC9)
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
-_START_OF_SCAN, _END = 0xDA, 0xD9
+_START_OF_SCAN, _END, _HUFFMAN = 0xDA, 0xD9, 0xC4
 _RESTARTS = range(0xD0, 0xD8)
 _NEEDED = (0xC4, 0xCC, 0xDB, 0xDC, 0xDD)
 """Markers of tables, of restarts and of rows."""
@@ -68,6 +71,9 @@ class Scan(NamedTuple):
 
     left: int
     """Bits that are still missing of them."""
+
+    table: int
+    """Number of the table of the first component's coefficients."""
 
 
 class Layout(NamedTuple):
@@ -90,6 +96,9 @@ class Layout(NamedTuple):
     markers: int
     """Up to `MAX_MARKERS` and one more."""
 
+    zeros_end_blocks: bool
+    """Whether zeros alone are the end of a block of the last scan's first component, or its picture is progressive."""
+
 
 class Segment(NamedTuple):
     """One marker of the first picture, with what belongs to it."""
@@ -111,6 +120,7 @@ class Segment(NamedTuple):
 def layout(content: bytes) -> Layout:
     """What the first picture consists of; what is broken ends it."""
     progressive, scans, data, markers, begin = False, list[Scan](), b"", 0, 0
+    shortest: dict[int, int] = {}
     components: tuple[int, ...] = ()
     width = height = 0
     for markers, one in enumerate(_segments(content), 1):
@@ -121,9 +131,12 @@ def layout(content: bytes) -> Layout:
         elif one.code == _START_OF_SCAN and one.body:
             scans.append(_scan(one.body))
             begin, data = one.data, content[one.data : one.end]
+        elif one.code == _HUFFMAN:
+            shortest |= _shortest_codes(one.body)
         if len(scans) > MAX_SCANS or markers > MAX_MARKERS:
             break
-    return Layout(progressive, components, (width, height), scans, data, begin, markers)
+    zeros = progressive or not scans or shortest.get(0x10 | scans[-1].table, 0) == 0
+    return Layout(progressive, components, (width, height), scans, data, begin, markers, zeros)
 
 
 def _segments(content: bytes) -> Iterator[Segment]:
@@ -186,9 +199,9 @@ def check_complete(found: Layout, content: bytes, pixels: NDArray[np.uint8], nam
 
 
 def check_finished(found: Layout, content: bytes, name: str) -> None:
-    """Refuse what lacks whole scans, or ends in zeros without which it ends too early, as where the rest was never
-    written: libjpeg warns of neither. ImageRefused."""
-    if _unfinished(found) or _ends_in_zeros(found, content):
+    """Refuse what lacks whole scans, has a hole of zeros where these stand for coefficients, or ends in zeros without
+    which it ends too early, as where the rest was never written: libjpeg warns of none of them. ImageRefused."""
+    if _unfinished(found) or _has_hole(found) or _ends_in_zeros(found, content):
         raise incomplete(name)
 
 
@@ -225,6 +238,16 @@ def sound_pixels(content: bytes, height: int, width: int) -> NDArray[np.uint8] |
         return None
 
 
+def _shortest_codes(body: bytes) -> dict[int, int]:
+    """What a code of zeros alone stands for in the tables of coefficients (T.81, B.2.4.2), by the table's number."""
+    found, place = {}, 0
+    while place + 17 < len(body):
+        if body[place] >> 4:
+            found[body[place]] = body[place + 17]
+        place += 17 + sum(body[place + 1 : place + 17])
+    return found
+
+
 def _number(two: bytes) -> int:
     return int.from_bytes(two, "big")
 
@@ -232,7 +255,13 @@ def _number(two: bytes) -> int:
 def _scan(body: bytes) -> Scan:
     count = body[0]
     spectral = body[1 + 2 * count : 4 + 2 * count].ljust(3, b"\0")
-    return Scan(tuple(body[1 : 1 + 2 * count : 2]), spectral[0], spectral[1], spectral[2] & 15)
+    return Scan(
+        tuple(body[1 : 1 + 2 * count : 2]),
+        spectral[0],
+        spectral[1],
+        spectral[2] & 15,
+        body[2] & 15 if count and len(body) > 2 else 0,
+    )
 
 
 def _unfinished(found: Layout) -> bool:
@@ -269,6 +298,12 @@ def _is_left_over(said: str, content: bytes) -> bool:
     if code in _RESTARTS:  # between two of which nothing is left of what is whole
         return True
     return count > STRAY and bytes(count) + bytes((0xFF, code)) not in content
+
+
+def _has_hole(found: Layout) -> bool:
+    """Whether there are zeros within the data of a scan, by whose tables they would be coefficients of -1, several
+    hundred in a row; behind the data some writers put zeros."""
+    return not found.zeros_end_blocks and bytes(HOLE) in found.data.rstrip(b"\0")
 
 
 def _ends_in_zeros(found: Layout, content: bytes) -> bool:

@@ -155,7 +155,7 @@ def _segments(content: bytes, name: str) -> Iterator[tuple[int, int, int]]:
 
 
 def _check_png(content: bytes, name: str) -> None:
-    place, others, pixels, blocks = 8, 0, 0, 0
+    place, others, pixels, blocks, profiles = 8, 0, 0, 0, 0
     while place + 12 <= len(content):
         kind, length = content[place + 4 : place + 8], int.from_bytes(content[place : place + 4], "big")
         body = place + 8
@@ -165,6 +165,9 @@ def _check_png(content: bytes, name: str) -> None:
         else:
             others += 1
             refuse_many(name, others, MAX_PARTS)
+        profiles += kind == b"iCCP"
+        if profiles > 1:  # each of which Pillow unpacks
+            raise ValueError("it has more than one colour profile")
         is_text = kind in _TEXTS and content.startswith((b"exif\0", _RAW_EXIF + b"\0"), body)
         if kind == b"eXIf" or is_text:
             blocks += 1

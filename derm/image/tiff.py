@@ -38,10 +38,10 @@ def part_size(picture: TiffImagePlugin.TiffImageFile) -> tuple[int, int]:
 
 
 def check_frame(picture: Image.Image, size: tuple[int, int]) -> None:
-    """Raise ValueError for a JPEG stream of a TIFF that claims more pixels than its strip or tile has: libtiff passes
-    over the rest of a last strip, and one of a few kilobytes may claim billions.
+    """Raise ValueError for a JPEG stream of a TIFF that claims none, or more pixels than its strip or tile has: libtiff
+    passes over the rest of a last strip, and one of a few kilobytes may claim billions.
 
-    size: width and height that its header claims.
+    size: width and height that its header claims, 0 where it has none.
     """
     if not isinstance(picture, TiffImagePlugin.TiffImageFile):
         return
@@ -49,7 +49,7 @@ def check_frame(picture: Image.Image, size: tuple[int, int]) -> None:
     part = part_size(picture)
     if tags.get(TiffImagePlugin.COMPRESSION) == OLD_JPEG:
         part = tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]
-    if any(claimed > wanted + BLOCK for claimed, wanted in zip(size, part, strict=True)):
+    if not all(size) or any(claimed > wanted + BLOCK for claimed, wanted in zip(size, part, strict=True)):
         raise ValueError(f"a strip of {part} claims to be {size}")
 
 
@@ -80,7 +80,7 @@ def jpeg_streams(picture: Image.Image, content: bytes) -> Iterator[bytes]:
         _check_tables(tables)
     for start, count in places:
         stream = content[start : start + count]
-        yield tables[:-2] + stream[2:] if len(tables) > 4 else stream
+        yield tables.removesuffix(b"\xff\xd9") + stream[2:] if len(tables) > 4 else stream
 
 
 def _check_tables(tables: bytes) -> None:

@@ -94,6 +94,13 @@ class Reading:
             return None
         return self.seconds * sum(len(file.content) for file in self.waiting) / self.done_bytes
 
+    def let_go(self, is_over: Callable[[WaitingFile], bool]) -> int:
+        """Let files wait no more that are over; how many these were."""
+        over = [file for file in self.waiting if is_over(file)]
+        for file in over:
+            self.waiting.remove(file)
+        return len(over)
+
     def stop(self) -> list[str]:
         """Let nothing wait any more; the names of what was not read come back."""
         names = [file.name for file in self.waiting]

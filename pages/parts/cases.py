@@ -181,7 +181,7 @@ def handshake() -> None:
     st.session_state.greeted = True
     reload(
         key="reload",
-        data={"visit": st.session_state.token, "ask": ask, "token": visit.handed() if minutes() else ""},
+        data={"visit": st.session_state.token, "ask": ask, "token": visit.handed()},
         on_claim_change=visit.claim,
         on_away_change=visit.was_away,
         height=0,

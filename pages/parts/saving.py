@@ -194,7 +194,10 @@ def place_at(key: str) -> dict[str, Any]:
 
 def ask_opinion(key: str) -> None:
     """A clinician's own diagnosis, management and confidence; from the first time on the seconds count."""
-    st.session_state.setdefault("asked", {}).setdefault(key, (entry.now(), time.monotonic()))
+    asked = st.session_state.setdefault("asked", {})
+    if key not in asked:
+        asked[key] = entry.now(), time.monotonic()
+        visit.remember()  # the clock goes on over a reload
     st.selectbox(
         say("Diagnosis"),
         DIAGNOSIS_CODES,

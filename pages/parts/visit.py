@@ -37,6 +37,7 @@ from derm.predict.reading import Reading, WaitingFile
 from derm.predict.record import Record, csv_of, settings_of, weights_key
 from derm.predict.unpacked import left_out, unpacked
 from derm.predict.views import EIGHT
+from derm.predict.visits import minutes
 from pages.parts import opening
 from pages.parts.keeping import budget, is_here, kept_visits, told_gone
 from pages.parts.spinning import spinning
@@ -88,6 +89,9 @@ class KeptList(NamedTuple):
 
     at_hand: str
     """Key of the row at hand."""
+
+    asked: dict[str, tuple[str, float]]
+    """When an opinion on a row was asked for: as UTC, and by the clock of the process."""
 
 
 @spinning(mark("Loading the model …"), once=True)
@@ -555,6 +559,7 @@ def remember() -> None:
         state.views,
         (practice(), state.get("practice_last")),
         state.at_hand,
+        dict(state.get("asked", {})),
     )
     before: KeptList | None = state.get("remembered")
     worth = own() or now.first
@@ -571,7 +576,7 @@ def remember() -> None:
 def handed() -> str:
     """What the tab is handed of this visit, to find it by after a reload: its token, and what it holds; '' for
     nothing."""
-    held = "".join(mark for mark, holds in ((CASES, own()), (FIRST, wants_first())) if holds)
+    held = "".join(mark for mark, holds in ((CASES, minutes() > 0 and own()), (FIRST, wants_first())) if holds)
     return f"{st.session_state.token}.{held}" if held else ""
 
 
@@ -613,6 +618,7 @@ def take_over() -> None:
     own_files(before)
     for key in seen_of(found):
         show_answer(key)
+    st.session_state.asked = found.asked | st.session_state.get("asked", {})
     st.session_state.saved = found.saved | st.session_state.get("saved", {})
     st.session_state.cases = [*(one for one in st.session_state.cases if not one.drawn), *before]
     settle()  # some may have been let go while nobody had a page of them open
@@ -687,9 +693,14 @@ def without(keys: Collection[str], kept: KeptList) -> KeptList | None:
     return kept._replace(cases=left, saved={key: one for key, one in kept.saved.items() if key in there})
 
 
+def digests_of(keys: Collection[str], former: dict[str, str]) -> set[str]:
+    """Digests of the files of former rows with these keys."""
+    return {former[key] for key in keys if former.get(key)}
+
+
 def not_cleared(cases: list[ListedCase], keys: Collection[str], former: dict[str, str]) -> list[ListedCase]:
     """The rows that have none of these keys, and were not read again from a row that had one."""
-    digests = {former[key] for key in keys if former.get(key)}
+    digests = digests_of(keys, former)
     return [listed for listed in cases if listed.key not in keys and listed.digest not in digests]
 
 
@@ -697,8 +708,10 @@ def drop_cleared(model: Model) -> None:
     """Forget the rows that this tab was handed, or has handed on, and that were cleared in the other one; say so."""
     cases, gone = st.session_state.cases, kept_visits().cleared(kept_as())
     former: dict[str, str] = st.session_state.get("former", {})
-    left = not_cleared(cases, gone, former)
-    if len(left) == len(cases):
+    left, digests = not_cleared(cases, gone, former), digests_of(gone, former)
+    reading: Reading = st.session_state.reading
+    stopped = digests and reading.let_go(lambda file: case_list.digest_of(file.name, file.content) in digests)
+    if len(left) == len(cases) and not stopped:
         return
     st.session_state.cases = left
     st.session_state.former = {key: digest for key, digest in former.items() if key not in gone}

@@ -139,6 +139,11 @@ def test_sources_with_other_names_or_images_are_found(about, measured, drawn_cat
         assert f"told, {named} for one, so the results are of another or it was changed since: measure this one" in said
     swapped = of_sources(one, "b", "a")
     assert "are of other sources" in other_sources(told, measured, swapped, whole=False)
+    shared = one.copy()  # an image that two folders have, of which the other one comes first now
+    shared.loc[shared.index[0], ["source", "dataset"]] = "b"
+    assert other_sources(told, measured, shared, whole=False) is None
+    assert "are of other sources" in other_sources(told, measured, shared)
+    assert other_sources(told, measured.iloc[::-1], swapped) is None  # the record is of these rows in this order alone
     alone = one[one["source"] == "a"]
     assert other_sources(told, measured, alone, whole=False) is None
     moved = about | {"identity": data_identity(of_sources(one, "a"))}

@@ -116,6 +116,16 @@ def test_zeros_in_the_place_of_the_rest_are_no_picture(options, end):
             read_image(content[:kept] + bytes(len(content) - kept) + end, "mole")
 
 
+@pytest.mark.parametrize("options", [{"quality": 98}, {"quality": 100, "subsampling": 0}, {"quality": 95}])
+def test_a_sector_of_zeros_in_data_of_high_quality_is_told(options):
+    """Of coefficients of -1, several hundred in a row, which libjpeg takes as they are: one in four was read."""
+    content = jpeg(LESION.resize((320, 240)), **options)
+    for share in np.linspace(0.1, 0.9, 17):
+        place = int(share * len(content))
+        with pytest.raises(ImageRefused, match=r"^mole is (incomplete|damaged)"):
+            read_image(content[:place] + bytes(512) + content[place + 512 :], "mole")
+
+
 def odd_header(content: bytes, kind: str) -> bytes:
     """A whole file with something before its data that libjpeg warns of first."""
     start = content.rindex(b"\xff\xda")
@@ -202,6 +212,10 @@ def test_parts_in_a_tiff_are_incomplete(mode, options):
         pytest.skip("made by hand in colour alone")
     content = tiff(LESION.convert(mode), **options)
     assert read_image(content, "mole.tif").shape == (120, 160, 3)
+    if options.get("compression") != 6:  # libtiff takes tables without an end, too
+        tables = bytes(Image.open(io.BytesIO(content)).tag_v2[347])
+        content = with_tables(content, tables.removesuffix(END) + b"\xff\xfe\x00\x04ab")
+        assert read_image(content, "mole.tif").shape == (120, 160, 3)
     for share in (0.5, 0.8):
         with pytest.raises(ImageRefused, match=r"^mole\.tif is incomplete: a part of the picture is missing"):
             read_image(with_cut_strips(content, share), "mole.tif")

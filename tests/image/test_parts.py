@@ -13,6 +13,7 @@ from derm.image.decode import claimed_pixels, claimed_size, read_image
 from derm.image.directories import MAX_FRACTIONS, MAX_JPEG_STRIPS, MAX_STRIPS, MAX_TAGS, MAX_TILE, MAX_VALUES
 from derm.image.jpeg import MAX_MARKERS
 from derm.image.parts import MAX_BLOCKS, MAX_EXIF, MAX_PARTS, MAX_STRAY, MAX_TABLES, check_parts
+from derm.image.profiles import adobe_rgb
 
 LESION = Image.fromarray(draw_lesion("mel", 3, height=64, width=64).image)
 ORDERS = [pytest.param(order, wide, id=order + "64" * wide) for order in "<>" for wide in (False, True)]
@@ -278,6 +279,13 @@ def test_a_file_of_thousands_of_parts_is_refused_before_it_is_opened(content):
 )
 def test_exif_in_many_blocks_is_refused(content):
     refused(content, "consists of more than 4 parts")
+
+
+def test_a_png_of_many_profiles_is_refused():
+    """Each of which Pillow unpacks, up to a megabyte."""
+    profile = (b"iCCP", b"profile\0\0" + zlib.compress(adobe_rgb()))
+    assert read_image(png(profile), "mole").shape == (64, 64, 3)
+    refused(png(profile, profile), "^mole is damaged")
 
 
 def test_boxes_of_an_avif_are_searched_no_further_than_needed():

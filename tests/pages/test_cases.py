@@ -763,12 +763,14 @@ def test_an_opinion_comes_before_the_answer_after_a_reload_too(page, kept, monke
     if other_weights:
         monkeypatch.setattr(parts_visit, "weights_key", lambda _model: "others")
     page.session_state["opinion-first"] = True
-    handed = f"{page.session_state.token}.cf"
+    handed, asked = f"{page.session_state.token}.cf", page.session_state.asked
+    assert asked
     for back in (come_back(handed), come_back(handed, switched=True)):
         assert back.toggle(key="opinion-first").value
         rows = {row.name: row.note for row in back.session_state.rows.values()}
         assert rows["waits.png"] == triage.WITHHELD
         assert rows["seen.png"] != triage.WITHHELD
+        assert other_weights or asked.items() <= back.session_state.asked.items()
 
 
 def test_what_was_in_sight_stays_there_where_opinions_come_first_only_after_the_session_was_lost(page, kept):
@@ -790,6 +792,15 @@ def test_an_opinion_comes_first_where_the_list_is_no_longer_kept_or_had_no_case(
         assert words.WITHHELD_NOTE in text(back)
     page.toggle(key="opinion-first").set_value(False).run()
     assert not come_back(page.session_state.token).toggle(key="opinion-first").value
+
+
+def test_opinions_come_first_over_a_reload_where_no_list_is_kept(page, kept, monkeypatch):
+    monkeypatch.setenv("DERM_KEEP_MINUTES", "0")
+    monkeypatch.setattr(parts_visit, "own", lambda: True)
+    monkeypatch.setattr(parts_visit.st, "session_state", Session(token="t", opinion_first=True))
+    assert parts_visit.handed() == "t.f"
+    monkeypatch.setattr(parts_visit.st, "session_state", Session(token="t"))
+    assert parts_visit.handed() == ""
 
 
 def test_a_file_that_is_the_first_word_to_a_new_session_waits_until_its_tab_has_told_what_it_had(page, kept):

@@ -606,6 +606,20 @@ def test_clearing_is_heard_where_other_weights_have_read_the_list_again(visit, m
         assert "a.png" in names(upload(twin, ("a.png", encoded(photograph()))).run())
 
 
+def test_clearing_is_heard_where_other_weights_are_still_reading_the_list(visit, monkeypatch):
+    page = upload(visit(), ("a.png", encoded(photograph())), ("b.png", encoded(photograph(70))))
+    with monkeypatch.context() as others:
+        others.setattr(parts_visit, "weights_key", lambda model: "others")
+        others.setattr(parts_visit, "read_some", lambda model, seconds: None)
+        twin = handed(page.session_state.token)
+        assert len(twin.session_state.reading.waiting) == 2
+        page.session_state.table_open = True
+        next(button for button in page.run().button if button.label == "Clear the list").click().run()
+        twin.run()
+        assert not twin.session_state.reading.waiting
+        assert any(triage.CLEARED_ELSEWHERE in warning.value.replace("\\", "") for warning in twin.warning)
+
+
 def test_a_list_that_other_weights_answered_is_asked_again_after_a_reload(visit, tmp_path):
     page = upload(visit(), ("a.png", encoded(photograph())))
     page.button(key="sample-bcc").click().run()
