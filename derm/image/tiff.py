@@ -46,10 +46,9 @@ def check_frame(picture: Image.Image, size: tuple[int, int]) -> None:
     if not isinstance(picture, TiffImagePlugin.TiffImageFile):
         return
     tags = picture.tag_v2
-    part = part_size(picture)
-    if tags.get(TiffImagePlugin.COMPRESSION) == OLD_JPEG:
-        part = tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]
-    if not all(size) or any(claimed > wanted + BLOCK for claimed, wanted in zip(size, part, strict=True)):
+    old = tags.get(TiffImagePlugin.COMPRESSION) == OLD_JPEG  # whose header may stand in tags of its own
+    part = (tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]) if old else part_size(picture)
+    if (not all(size) and not old) or any(claimed > wanted + BLOCK for claimed, wanted in zip(size, part, strict=True)):
         raise ValueError(f"a strip of {part} claims to be {size}")
 
 
