@@ -106,8 +106,7 @@ _DECODER_FAULTS = (
 
 
 _APART = ContextVar("apart", default=False)
-_KINDS_APART = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""How files begin that are read apart: TIFF, of two dozen packings, each with a decoder of its own."""
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 @contextmanager
@@ -124,9 +123,36 @@ def apart() -> Iterator[None]:
         _APART.reset(before)
 
 
+def _is_apart(content: bytes) -> bool:
+    """Whether a file is to be decoded in a process of its own now: TIFF, of two dozen packings, each with a decoder, or
+    AVIF, by whichever brand Pillow takes it for one."""
+    return _APART.get() and (content.startswith(_TIFF) or _is_in_boxes(content))
+
+
+def _is_in_boxes(content: bytes) -> bool:
+    """Whether a file consists of boxes, as AVIF does; its library looks for each item of a list in all others, while
+    the interpreter waits, so that not even its size is asked for here."""
+    return content[4:8] == b"ftyp"
+
+
 def parse(content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """What `read_image` gives, for `isolate`."""
     return read_image(content, name), {}
+
+
+def parse_mask(content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """What `mask_values` gives, for `isolate`: the bytes of each row, filled up to threes."""
+    values = np.ascontiguousarray(mask_values(content, name, FORMATS))
+    rows = values.view(np.uint8).reshape(len(values), -1)
+    filled = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 3)))
+    return filled.reshape(len(values), -1, 3), {"kind": values.dtype.str, "bytes": rows.shape[1]}
+
+
+def _mask_apart(content: bytes, name: str) -> NDArray[Any]:
+    """What `parse_mask` has found in its own process."""
+    check_bytes(len(content), name)
+    rows, about = in_own_process(f"{__name__}:parse_mask", content, name)
+    return np.ascontiguousarray(rows.reshape(len(rows), -1)[:, : about["bytes"]]).view(about["kind"])
 
 
 def open_image(path: Path) -> NDArray[np.uint8]:
@@ -170,7 +196,10 @@ def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
 
 
 def claimed_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height that a file's header claims, as it is stored; None where that is not told before it is read."""
+    """Width and height that a file's header claims, as it is stored; None where that is not told before it is read, as
+    of DICOM, HEIC and AVIF."""
+    if _is_in_boxes(content):
+        return None
     try:
         check_parts(content, "")
         with Image.open(BytesIO(content), formats=FORMATS) as picture:
@@ -202,7 +231,7 @@ def read_scaled(content: bytes, name: str) -> tuple[NDArray[np.uint8], float | N
     if is_heic(content[:HEAD]) and heic_is_read():
         check_bytes(len(content), name)
         return read_heic(content, name), None
-    if _APART.get() and (content.startswith(_KINDS_APART) or content[8:12] in (b"avif", b"avis")):
+    if _is_apart(content):
         check_bytes(len(content), name)
         return in_own_process(f"{__name__}:parse", content, name)[0], None
     with _faults_refused(name, say(KNOWN_FORMATS), content[:HEAD]):
@@ -218,7 +247,7 @@ def read_opened(picture: Image.Image, name: str) -> NDArray[np.uint8]:
     that is decoded, or of another frame than the first, what Pillow keeps of it counts.
     """
     content = _stored(picture)
-    known = is_heic(content[:HEAD]) or claimed_size(content) == picture.size
+    known = _is_in_boxes(content) or claimed_size(content) == picture.size
     return read_image(content, name) if known and picture.tell() == 0 else read_picture(picture, name)
 
 
@@ -275,6 +304,8 @@ def mask_values(content: bytes, name: str, formats: tuple[str, ...] = MASK_FORMA
     formats: wider ones only where it is checked what came of the outline.
     """
     name = image_name(name)
+    if _is_apart(content) and (content.startswith(_TIFF) or "AVIF" in formats):
+        return _mask_apart(content, name)
     with _faults_refused(name, say("PNG, TIFF or BMP")):
         picture = _opened(content, name, formats)
         _load(picture, content, name)

@@ -17,8 +17,9 @@ from derm.metrics.missing import fraction, mean_defined, or_none
 BINS = 15
 """Equal bins over 0 … 1, as in Guo et al. 2017, On Calibration of Modern Neural Networks."""
 
-TEMPERATURES = (1e-3, 1e3)
-"""Where the temperature is sought: logits a thousand times too small, or too large."""
+TEMPERATURES = (0.01, 100.0)
+"""Where the temperature is sought: as far as a description of weights may have it. Logits that fit best beyond these
+know no more than chance, or only which class is likeliest."""
 
 SMALLEST = float(np.finfo(np.float64).eps)
 """2.2e-16: a lower probability counts as this in the NLL, as in scikit-learn; one 0 would make it infinite."""

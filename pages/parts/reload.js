@@ -3,12 +3,13 @@ const NAME = "derm-visit";
 let asked = null; // the visit that this page was last drawn for
 
 export default function ({ data, setTriggerValue }) {
-  if (asked && asked !== data.visit) setTriggerValue("away", true); // without a reload: the session was lost
+  const first = asked !== data.visit;
+  if (asked && first) setTriggerValue("away", true); // without a reload: the session was lost
   asked = data.visit;
   let known = null;
   try {
     known = sessionStorage.getItem(NAME);
-    const claims = data.ask && known && !known.startsWith(data.visit);
+    const claims = (data.ask || first) && known && !known.startsWith(data.visit);
     if (claims) setTriggerValue("claim", known);
     else if (data.token) sessionStorage.setItem(NAME, data.token);
     else sessionStorage.removeItem(NAME);

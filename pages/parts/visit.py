@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 HELD = ("held", "trials", "follow_ups")
 """What Compare keeps of the visitor's cases, by their keys."""
 
-ENTERED = ("entered", "kept_before", "seen_before")
-"""What is kept for files that are read again: what was entered to them, where they were saved, which were seen."""
+ENTERED = ("entered", "kept_before")
+"""What is kept for files that are read again: what was entered to them, and where they were saved."""
 
 HEARD = 1.5
 """Seconds in which a tab tells of the visit that it had."""
@@ -89,6 +89,9 @@ class KeptList(NamedTuple):
 
     at_hand: str
     """Key of the row at hand."""
+
+    seen_before: frozenset[str]
+    """Digests of files whose answer was in sight, and that are read again or were cleared."""
 
     asked: dict[str, tuple[str, float]]
     """When an opinion on a row was asked for: as UTC, and by the clock of the process."""
@@ -559,6 +562,7 @@ def remember() -> None:
         state.views,
         (practice(), state.get("practice_last")),
         state.at_hand,
+        state.seen_before,
         dict(state.get("asked", {})),
     )
     before: KeptList | None = state.get("remembered")
@@ -608,6 +612,7 @@ def take_over() -> None:
             tell(say(triage.NO_LONGER_KEPT))
         return
     take_settings(found)
+    st.session_state.seen_before = found.seen_before | st.session_state.seen_before
     before = found.cases
     st.session_state.former = st.session_state.get("former", {}) | found.former
     if found.waiting:
@@ -661,7 +666,7 @@ def read_again(kept: KeptList, token: str) -> None:
         digests[one.key]: entries_of(was) for one, _ in files if (was := one.answers) is not None
     }
     st.session_state.kept_before = {digests[key]: saved for key, saved in kept.saved.items() if key in digests}
-    st.session_state.seen_before = frozenset(digests[key] for key in seen_of(kept) if key in digests)
+    st.session_state.seen_before |= {digests[key] for key in seen_of(kept) if key in digests}
     if files:
         tell(say(triage.OTHER_WEIGHTS))
     if gone := [one.name for one in before if not (one.digest and one.file) and not one.drawn and not one.refusal]:
@@ -677,6 +682,7 @@ def clear() -> None:
     kept_visits().clear(kept_as(), keys, partial(without, keys))
     own_files(cases)  # which a tab that was duplicated has taken over
     budget().forget(st.session_state.token)
+    st.session_state.seen_before |= in_sight(cases)
     st.session_state.round += 1  # a fresh uploader, so that the files' bytes are let go
     for name in ("cases", "memory", "rows", "remembered", "saved", "former", *ENTERED, *HELD):
         st.session_state.pop(name, None)
@@ -691,6 +697,12 @@ def without(keys: Collection[str], kept: KeptList) -> KeptList | None:
     if all(listed.drawn for listed in left):
         return None
     return kept._replace(cases=left, saved={key: one for key, one in kept.saved.items() if key in there})
+
+
+def in_sight(cases: list[ListedCase]) -> set[str]:
+    """Digests of the files of these rows whose answer is in sight: no opinion on them comes before it any more, though
+    the rows be cleared."""
+    return {listed.digest for listed in cases if listed.digest and not withheld(listed)}
 
 
 def digests_of(keys: Collection[str], former: dict[str, str]) -> set[str]:
@@ -713,12 +725,12 @@ def drop_cleared(model: Model) -> None:
     stopped = digests and reading.let_go(lambda file: case_list.digest_of(file.name, file.content) in digests)
     if len(left) == len(cases) and not stopped:
         return
+    st.session_state.seen_before |= in_sight(cases)
     st.session_state.cases = left
     st.session_state.former = {key: digest for key, digest in former.items() if key not in gone}
     there = {listed.key for listed in left}
     st.session_state.saved = {key: one for key, one in st.session_state.get("saved", {}).items() if key in there}
     st.session_state.entered, st.session_state.kept_before = {}, {}
-    st.session_state.seen_before = frozenset()
     for name in HELD:
         st.session_state.pop(name, None)
     if not left:

@@ -740,6 +740,34 @@ def test_threads_share_the_door():
     assert warnings.filters == filters
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "I;16", "F"])
+def test_a_mask_that_is_decoded_apart_is_the_same(mode):
+    values = np.zeros((41, 50), np.float32)
+    values[10:20, 10:30], values[30:, 40:] = 200, 0.5
+    picture = Image.fromarray(values > 0 if mode == "1" else values.astype({"L": "u1", "I;16": "u2", "F": "f4"}[mode]))
+    assert picture.mode == mode
+    content = encoded(picture, "TIFF")
+    with apart():
+        found = mask_values(content, "mask")
+        with pytest.raises(ImageRefused, match="is no picture that Derm can read"):  # an AVIF is no mask's file
+            mask_values(encoded(colour_ramp(), "AVIF"), "mask")
+    wanted = mask_values(content, "mask")
+    assert found.dtype == wanted.dtype
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_no_size_is_asked_of_a_file_in_boxes_and_each_brand_of_avif_is_read_apart(monkeypatch):
+    content = encoded(colour_ramp(), "AVIF")
+    wanted, calls = read_image(content, "mole"), []
+    monkeypatch.setattr(decode, "in_own_process", lambda function, *_: calls.append(function) or (wanted, {}))
+    for brand in (b"avif", b"mif1", b"msf1"):
+        other = content[:8] + brand + content[12:]
+        assert decode.claimed_size(other) is None
+        with apart():
+            read_image(other, "mole")
+    assert calls == ["derm.image.decode:parse"] * 3
+
+
 def test_what_is_decoded_apart_is_the_same_and_refused_in_the_same_words():
     content = encoded(colour_ramp(), "TIFF", compression="tiff_lzw")
     with apart():

@@ -23,6 +23,7 @@ from derm.metrics.calibration import (
     softmax,
     top_label,
 )
+from derm.model.description import TEMPERATURES
 
 MALIGNANT = [INDEX["akiec"], INDEX["bcc"], INDEX["mel"]]
 
@@ -128,6 +129,13 @@ def test_temperature_undoes_a_scale_and_leaves_a_perfect_model(logits):
     for scale in (0.02, 3, 100):
         assert fit_temperature(scale * logits, true) == pytest.approx(scale * temperature, rel=1e-4)
     assert fit_temperature(logits.astype(np.float32), true) == pytest.approx(temperature, rel=1e-4)
+
+
+def test_no_temperature_is_found_that_a_description_of_weights_may_not_have(logits):
+    low, high = TEMPERATURES
+    true = happen(np.random.default_rng(2), softmax(logits))
+    for scale in (1e-5, 1e5):  # as where a head was learned from few cases and knows nothing
+        assert low <= fit_temperature(scale * logits, true) <= high
 
 
 def test_at_the_best_temperature_the_logit_expected_is_the_logit_found(logits):

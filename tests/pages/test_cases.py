@@ -794,6 +794,17 @@ def test_an_opinion_comes_first_where_the_list_is_no_longer_kept_or_had_no_case(
     assert not come_back(page.session_state.token).toggle(key="opinion-first").value
 
 
+def test_an_answer_that_was_seen_stays_seen_though_the_list_was_cleared(page, kept):
+    upload(page, "one.png", 2)
+    page.toggle(key="opinion-first").set_value(True).run()
+    page.session_state.table_open = True
+    next(button for button in page.run().button if button.label == "Clear the list").click().run()
+    upload(page, "one.png", 2)
+    assert words.WITHHELD_NOTE not in text(page)
+    upload(page, "two.png", 3)
+    assert words.WITHHELD_NOTE in text(page)
+
+
 def test_opinions_come_first_over_a_reload_where_no_list_is_kept(page, kept, monkeypatch):
     monkeypatch.setenv("DERM_KEEP_MINUTES", "0")
     monkeypatch.setattr(parts_visit, "own", lambda: True)
