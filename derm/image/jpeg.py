@@ -38,6 +38,9 @@ TAIL = 48
 BROKEN = ("premature end of data segment", "bad Huffman code", "instead of RST")
 """libjpeg's own words where the data of a scan end too early, are no data, or lack a part between two marks."""
 
+UNCONVERTED = "color conversion"
+"""Likewise, of data without loss that are to become grey: its only word, and none about the data."""
+
 HOLE = 64
 """Zeros within the data of a scan that stand for no picture: a sector has 512."""
 
@@ -321,14 +324,18 @@ def _ends_in_zeros(found: Layout, content: bytes) -> bool:
 
 def _first_fault(content: bytes, found: Layout) -> str:
     """What libjpeg has to say first against the data of a JPEG file that is laid out so; '' where there is nothing."""
-    try:
-        colour = "CMYK" if len(found.components) == 4 else "GRAY"
-        simplejpeg.decode_jpeg(bare(content), colour, strict=True)
-    except KeyError:  # a sampling that simplejpeg does not know
-        return ""
-    except ValueError as fault:
-        return str(fault)
-    return ""
+    data, said = bare(content), ""
+    for colour in ("CMYK",) if len(found.components) == 4 else ("GRAY", "RGB"):
+        try:
+            simplejpeg.decode_jpeg(data, colour, strict=True)
+            return ""
+        except KeyError:  # a sampling that simplejpeg does not know
+            return ""
+        except ValueError as fault:
+            said = str(fault)
+        if UNCONVERTED not in said:
+            break
+    return said
 
 
 def _ends_in_nothing(found: Layout, pixels: NDArray[np.uint8]) -> bool:

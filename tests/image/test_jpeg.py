@@ -153,6 +153,19 @@ def test_what_is_odd_in_the_header_hides_no_loss(kind, lost):
         read_image(damaged, "mole")
 
 
+def test_colours_that_do_not_become_grey_hide_no_loss(monkeypatch):
+    """libjpeg converts none that are packed without loss, and says so before all else."""
+
+    def decode(data, colour, strict):
+        raise ValueError(
+            "Unsupported color conversion request" if colour == "GRAY" else "premature end of data segment"
+        )
+
+    monkeypatch.setattr("derm.image.jpeg.simplejpeg.decode_jpeg", decode)
+    with pytest.raises(ImageRefused, match="is incomplete"):
+        read_image(jpeg(), "mole")
+
+
 def test_stray_bytes_before_the_scans_of_a_progressive_picture_are_no_loss():
     assert read_image(odd_header(jpeg(progressive=True), "stray bytes"), "mole").shape == (120, 160, 3)
 
