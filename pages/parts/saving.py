@@ -121,7 +121,9 @@ def actor() -> str:
 
 
 def known_lesions(key: str) -> dict[str, str]:
-    """The lesions of the patient in the field, by name, each with its place. Raises RecordsFault as `records` does."""
+    """The lesions of the patient in the field, by name, each with its place. Raises RecordsFault as `records` does,
+    NotAllowed for who may not record."""
+    opening.check(Right.RECORD)
     known = read.lesions_of(records(), st.session_state[f"patient-{key}"])
     # Of two that read alike, of records from before there could not be such, the one that is typed to the letter.
     known = sorted(known, key=lambda row: row["label"] == st.session_state[f"lesion-{key}"])

@@ -38,6 +38,7 @@ from derm.predict.record import Record, csv_of, settings_of, weights_key
 from derm.predict.unpacked import left_out, unpacked
 from derm.predict.views import EIGHT
 from derm.predict.visits import minutes
+from derm.serve.roles import Right
 from pages.parts import opening
 from pages.parts.keeping import budget, is_here, kept_visits, told_gone
 from pages.parts.spinning import spinning
@@ -543,13 +544,13 @@ def kept_as() -> str:
 
 
 def wants_first() -> bool:
-    """Whether the visitor's opinion comes before an answer."""
+    """Whether the visitor's opinion comes before an answer: set by who may keep one, for a tab could tell anything."""
     wanted: bool = st.session_state.get("opinion_first", False)
-    return wanted
+    return wanted and opening.may(Right.RECORD)
 
 
 def remember() -> None:
-    """Keep the list over a reload of the page, if it holds more than drawings, or opinions come before answers."""
+    """Keep the list over a reload of the page, if it holds more than drawings, or what was seen counts further on."""
     state = st.session_state
     now = KeptList(
         state.cases,
@@ -566,7 +567,7 @@ def remember() -> None:
         dict(state.get("asked", {})),
     )
     before: KeptList | None = state.get("remembered")
-    worth = own() or now.first
+    worth = own() or (now.first and bool(now.seen_before))  # the tab's mark tells of the switch by itself
     same = before is not None and before.cases is now.cases and before[3:] == now[3:]
     if same and (not worth or kept_visits().use(kept_as())):
         return

@@ -23,7 +23,7 @@ from sqlalchemy import update
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
-from derm.errors import RecordsFault
+from derm.errors import NotAllowed, RecordsFault
 from derm.predict import case_list, triage
 from derm.predict.entries import with_line, with_models_outline, with_outline
 from derm.predict.packed import pack
@@ -784,7 +784,7 @@ def test_what_was_in_sight_stays_there_where_opinions_come_first_only_after_the_
 
 def test_an_opinion_comes_first_where_the_list_is_no_longer_kept_or_had_no_case(page, kept):
     page.toggle(key="opinion-first").set_value(True).run()
-    for token, told in ((page.session_state.token, False), ("gone.f", False), ("gone.cf", True)):
+    for token, told in ((f"{page.session_state.token}.f", False), ("gone.f", False), ("gone.cf", True)):
         back = come_back(token)
         assert back.toggle(key="opinion-first").value
         assert any(triage.NO_LONGER_KEPT in one.value.replace("\\", "") for one in back.warning) == told
@@ -803,6 +803,21 @@ def test_an_answer_that_was_seen_stays_seen_though_the_list_was_cleared(page, ke
     assert words.WITHHELD_NOTE not in text(page)
     upload(page, "two.png", 3)
     assert words.WITHHELD_NOTE in text(page)
+
+
+def test_a_tab_switches_nothing_on_for_who_may_not_record(page, kept, monkeypatch):
+    """The form of an opinion tells of which patients there are records."""
+    account = Account("u-0123456789abcdef", frozenset({Role.READER}), "Bob")
+    monkeypatch.setattr(opening, "account_now", lambda: account)
+    reader = AppTest.from_file(APP, default_timeout=60).run()
+    reader.session_state.claimed_token = "anything.cf"
+    reader.run()
+    key = upload(reader, "one.png", 2)
+    assert words.WITHHELD_NOTE not in text(reader)
+    assert "alignant" in text(reader)
+    monkeypatch.setattr(parts_visit.st, "session_state", Session({f"patient-{key}": "P-001", f"lesion-{key}": "A"}))
+    with pytest.raises(NotAllowed):
+        parts_saving.known_lesions(key)
 
 
 def test_opinions_come_first_over_a_reload_where_no_list_is_kept(page, kept, monkeypatch):
