@@ -59,6 +59,15 @@ def in_own_process(function: str, content: bytes, name: str) -> tuple[NDArray[np
         )
     except subprocess.TimeoutExpired as error:
         raise damaged from error
+    except OSError as error:
+        raise ImageRefused(
+            say(
+                "{name} could not be read, for the machine starts no further process ({strerror}): try again in a "
+                "minute.",
+                name=name,
+                strerror=error.strerror,
+            )
+        ) from error
     if done.returncode == _REFUSED:
         raise _refusal(done.stdout) or damaged
     if done.returncode:

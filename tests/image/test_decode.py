@@ -774,3 +774,15 @@ def test_what_is_decoded_apart_is_the_same_and_refused_in_the_same_words():
         np.testing.assert_array_equal(read_image(content, "mole"), read_image(encoded(colour_ramp()), "mole"))
         with pytest.raises(ImageRefused, match=r"^mole is black and white without shades"):
             read_image(encoded(plain("1", 1), "TIFF"), "mole")
+
+
+def test_where_no_process_can_be_started_the_sentence_says_so(monkeypatch):
+    def run(*_args, **_how):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("derm.image.isolate.subprocess.run", run)
+    with (
+        apart(),
+        pytest.raises(ImageRefused, match="starts no further process"),
+    ):
+        read_image(encoded(colour_ramp(), "TIFF"), "mole")
