@@ -25,6 +25,9 @@ MAX_STRIPS = 100_000
 MAX_JPEG_STRIPS = 10_000
 """The same of strips and tiles that are JPEG, each of which is opened by itself: 40 million pixels in tiles of 64."""
 
+SHARED = 1 << 16
+"""Bytes beyond those that are there twice over which tags may have that share their place."""
+
 _PREFIXES = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")
 """Headers that Pillow takes for TIFF's; in the last two places and counts have 64 bits."""
 
@@ -73,7 +76,8 @@ def check_directories(block: bytes, name: str, *, is_picture: bool = False) -> N
     """Refuse what lists more than the limits above, more strips than its picture can have, or much larger tiles:
     ImageRefused.
 
-    Raises ValueError where a tag of the pixels' layout is of a kind that libtiff may know, and Pillow passes over.
+    Raises ValueError where a tag of the pixels' layout is of a kind that libtiff may know, and Pillow passes over, and
+    where tags have many times the bytes that are there.
 
     is_picture: whether the first directory describes a picture that is to be read, as in a TIFF, and not in EXIF. Of
     tags that stand twice each counts, for Pillow's choice between them depends on what it could read.
@@ -99,10 +103,8 @@ def _check(block: bytes, name: str, *, wide: bool, is_picture: bool) -> None:
             continue
         seen.add(place)
         sizes, parts, most = {_WIDTH: 0, _HEIGHT: 0, _CHANNELS: 1, _ACROSS: 0, _DOWN: 0}, 0, MAX_STRIPS
-        for tag in _tags(block, place, order, wide=wide):
+        for tag in _sound(_tags(block, place, order, wide=wide), len(block), is_picture and place == first):
             tags += 1
-            if is_picture and place == first and tag.number in _LAYOUT and tag.kind not in _SIZES:
-                raise ValueError(f"tag {tag.number} is of kind {tag.kind}")  # which libtiff may read, and Pillow not
             is_part = is_picture and place == first and tag.number in _PARTS
             if is_part:
                 parts = max(parts, tag.values)
@@ -143,6 +145,18 @@ def _tags(block: bytes, place: int, order: str, *, wide: bool) -> Iterator[Tag]:
         one = _NUMBERS.get(kind)
         first = struct.unpack_from(order + one, body)[0] if one and size else 0
         yield Tag(number, kind, values if size else 0, max(first, 0))
+
+
+def _sound(tags: Iterator[Tag], size: int, is_layout: bool) -> Iterator[Tag]:
+    """The tags of a directory in a block of so many bytes, until one is unsound: ValueError."""
+    held = 0
+    for tag in tags:
+        held += tag.values * _SIZES.get(tag.kind, 0)
+        if held > 2 * size + SHARED:  # values in one place, which Pillow before 13 copies for each tag
+            raise ValueError(f"tags of {held} bytes in {size}")
+        if is_layout and tag.number in _LAYOUT and tag.kind not in _SIZES:  # which libtiff may read, and Pillow not
+            raise ValueError(f"tag {tag.number} is of kind {tag.kind}")
+        yield tag
 
 
 def _refuse_many(name: str, count: int, things: str, most: int) -> None:

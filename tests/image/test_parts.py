@@ -10,7 +10,7 @@ from PIL import Image
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import ImageRefused
 from derm.image.decode import claimed_pixels, claimed_size, read_image
-from derm.image.directories import MAX_FRACTIONS, MAX_JPEG_STRIPS, MAX_STRIPS, MAX_TAGS, MAX_TILE, MAX_VALUES
+from derm.image.directories import MAX_FRACTIONS, MAX_JPEG_STRIPS, MAX_STRIPS, MAX_TAGS, MAX_TILE, MAX_VALUES, SHARED
 from derm.image.jpeg import MAX_MARKERS
 from derm.image.parts import MAX_BLOCKS, MAX_EXIF, MAX_PARTS, MAX_STRAY, MAX_TABLES, check_parts
 from derm.image.profiles import adobe_rgb
@@ -138,6 +138,23 @@ def test_tiles_much_larger_than_their_picture_are_refused_before_one_is_unpacked
 
     refused(of(MAX_TILE + 1), r"^mole has tiles of \d+ × \d+ pixels for a picture of 64 × 64: export it again")
     check_parts(of(MAX_TILE), "mole")
+
+
+def test_tags_that_share_their_bytes_many_times_over_are_refused():
+    """Pillow before 13 copies them for each tag: 10 MB in 200 of them took 2 GB."""
+    content = picture((33_000, 7, SHARED, bytes(SHARED)))
+    assert read_image(content, "mole").shape == (64, 64, 3)
+    many = [(33_000 + number, 7, SHARED, bytes(SHARED)) for number in range(8)]
+    shared = bytearray(picture(*many))
+    begin = struct.unpack_from("<L", shared, 4)[0]
+    entries = [begin + 2 + 12 * number for number in range(struct.unpack_from("<H", shared, begin)[0])]
+    (place,) = struct.unpack_from("<L", shared, entries[-1] + 8)
+    for entry in entries[-8:]:
+        struct.pack_into("<L", shared, entry + 8, place - 7 * SHARED)
+    start = struct.unpack_from("<L", shared, entries[5] + 8)[0]  # of the pixels, which lie last
+    struct.pack_into("<L", shared, entries[5] + 8, start - 7 * SHARED)
+    del shared[place - 6 * SHARED : place + SHARED]
+    refused(bytes(shared), "^mole is damaged")
 
 
 @pytest.mark.parametrize("kind", [17, 18, 99])
