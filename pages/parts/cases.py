@@ -171,7 +171,8 @@ def open_row() -> None:
 
 def tell_refused() -> None:
     """An upload was refused on its way: say why."""
-    if sentence := UPLOAD_REFUSALS.get(st.session_state.refused.status):
+    status = st.session_state.refused.status
+    if isinstance(status, int) and (sentence := UPLOAD_REFUSALS.get(status)):
         visit.tell(say(sentence).strip())
 
 

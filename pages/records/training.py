@@ -13,7 +13,7 @@ from derm.teach import in_use, job, words
 from derm.teach.job import Teaching
 from derm.teach.train import TeachingSettings
 from pages.parts import saving
-from pages.parts.opening import check, may, visitor_now
+from pages.parts.opening import check, may, told, visitor_now
 from pages.parts.pressing import counted_once
 from pages.parts.tables import show_table
 from pages.records.lesion import attempt, fields_of
@@ -62,13 +62,13 @@ def show_teaching(one: Teaching, current: str | None, *, allowed: bool) -> None:
     of the `current` weights."""
     st.subheader(plain(words.teaching_line(one)), anchor=False)
     for sentence in one.said:
-        st.markdown(plain(sentence))
+        st.markdown(plain(told(sentence)))
     if one.alive:
         st.button(say("Look again"), icon=":material/refresh:", key=f"look-{one.name}")
         return
     if one.stage != "done":
         if one.stage != "refused":
-            st.markdown(plain(last_words(one.folder)))
+            st.markdown(plain(told(last_words(one.folder))))
         if allowed:
             st.button(
                 say("Go on"),

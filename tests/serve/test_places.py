@@ -26,7 +26,11 @@ FOLDERS = [Path("/srv/derm"), Path("/srv/derm/studies"), Path("results"), Path("
         ('connection to server on socket "/run/.s.PGSQL.5432" failed', "connection to server failed"),
         ("name an address such as postgresql://derm@localhost/derm.",) * 2,
         ("results/test is of other weights: 3 / 4",) * 2,
-        ("see https://example.org/srv/derm/records and /mnt/srv/derm/x, /srv/derm-old/y",) * 2,
+        ("see https://example.org/srv/derm/records", "see https://example.org/srv/derm/records"),
+        (
+            "see /mnt/srv/derm/x, /srv/derm-old/y or D:\\weights\\w.json",
+            "see x, y or w.json",
+        ),  # that a command was given
     ],
 )
 def test_a_sentence_names_files_and_no_place_of_the_server(sentence, told):
