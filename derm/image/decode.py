@@ -21,6 +21,7 @@ from derm.errors import ImageRefused
 from derm.files import shorten
 from derm.image import depth, jpeg, whole
 from derm.image.dicom import is_dicom, read_dicom
+from derm.image.directories import PREFIXES
 from derm.image.heic import heic_is_read, read_heic
 from derm.image.isolate import in_own_process
 from derm.image.kind import AVIF, HEAD, RAW, is_heic, is_raw, other_kind, sentence
@@ -106,7 +107,6 @@ _DECODER_FAULTS = (
 
 
 _APART = ContextVar("apart", default=False)
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def apart() -> Iterator[None]:
 def _is_apart(content: bytes) -> bool:
     """Whether a file is to be decoded in a process of its own now: TIFF, of two dozen packings, each with a decoder, or
     AVIF, by whichever brand Pillow takes it for one."""
-    return _APART.get() and (content.startswith(_TIFF) or _is_in_boxes(content))
+    return _APART.get() and (content.startswith(PREFIXES) or _is_in_boxes(content))
 
 
 def _is_in_boxes(content: bytes) -> bool:
@@ -304,7 +304,7 @@ def mask_values(content: bytes, name: str, formats: tuple[str, ...] = MASK_FORMA
     formats: wider ones only where it is checked what came of the outline.
     """
     name = image_name(name)
-    if _is_apart(content) and (content.startswith(_TIFF) or "AVIF" in formats):
+    if _is_apart(content) and (content.startswith(PREFIXES) or "AVIF" in formats):
         return _mask_apart(content, name)
     with _faults_refused(name, say("PNG, TIFF or BMP")):
         picture = _opened(content, name, formats)

@@ -28,7 +28,7 @@ MAX_JPEG_STRIPS = 10_000
 SHARED = 1 << 16
 """Bytes beyond those that are there twice over which tags may have that share their place."""
 
-_PREFIXES = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")
+PREFIXES = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")
 """Headers that Pillow takes for TIFF's; in the last two places and counts have 64 bits."""
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
@@ -82,7 +82,7 @@ def check_directories(block: bytes, name: str, *, is_picture: bool = False) -> N
     is_picture: whether the first directory describes a picture that is to be read, as in a TIFF, and not in EXIF. Of
     tags that stand twice each counts, for Pillow's choice between them depends on what it could read.
     """
-    if block.startswith(_PREFIXES):
+    if block.startswith(PREFIXES):
         wide = block[2] == 43  # as Pillow has it, which takes a wide TIFF of the other order for a plain one
         _check(block, name, wide=wide, is_picture=is_picture)
         if block[3] == 43:

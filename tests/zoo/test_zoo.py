@@ -309,11 +309,16 @@ def describe_anew(order, change):
             path.write_text(json.dumps(content))
 
 
+def exchange_run(order, done):
+    """Our run in the place of another system's."""
+    shutil.rmtree(order.place / "run")
+    shutil.copytree(order_of(OURS, done).place / "run", order.place / "run")
+
+
 def test_what_was_trained_as_another_system_is_not_measured(done, drawn_catalogue, cache, tmp_path):
     order = order_of(PAIR[1], tmp_path)
     trained_alone(order, done)
-    shutil.rmtree(order.place / "run")
-    shutil.copytree(order_of(OURS, done).place / "run", order.place / "run")
+    exchange_run(order, done)
     sentence = rf"are weights of another network than {PAIR[1]} at 32 pixels: delete .* and run the system again, or"
     with pytest.raises(ConfigFault, match=sentence):
         run.carry_out(order, drawn_catalogue, cache)
@@ -350,8 +355,7 @@ def test_what_the_machine_settles_is_no_other_protocol(done, drawn_catalogue, ca
 def test_weights_that_were_exchanged_since_they_were_measured_are_not_explained(done, drawn_catalogue, cache, tmp_path):
     order = order_of(PAIR[1], tmp_path, explain=True)
     shutil.copytree(order_of(PAIR[1], done).place, order.place)
-    shutil.rmtree(order.place / "run")
-    shutil.copytree(order_of(OURS, done).place / "run", order.place / "run")
+    exchange_run(order, done)
     sentence = r"are not the weights that .*measured\.json is of: put those back, or delete .* and run the system again"
     with pytest.raises(ConfigFault, match=sentence):
         run.carry_out(order, drawn_catalogue, cache)
